@@ -1,0 +1,234 @@
+#include "gossip/core.h"
+
+#include <algorithm>
+
+#include "gossip/core_impl.h"
+
+// The public face: every input becomes a Turn of the implementation.
+
+namespace gossip {
+
+Core::Core(Config config, Identity self, std::uint64_t seed, Now now, const SharedBase& base)
+    : impl_(std::make_unique<Impl>(std::move(config), std::move(self), seed, now, base)) {}
+Core::~Core() = default;
+
+bool Core::restore(Bytes canonical, Now now) {
+    const Result<RecordFields> fields = Record::parse(canonical);
+    if (!fields) return false;
+    const std::uint64_t digest = Record::digest_of(canonical, impl_->config.key);
+    const std::int64_t horizon =
+        now.wall.time_since_epoch().count() - impl_->config.horizon.count();
+    if (static_cast<std::int64_t>(fields->stamp.ms()) <= horizon) return false;
+    const Record record = Record::adopt(canonical, *fields, digest);
+    if (impl_->table.merge(record, now.wall) != Merge::fresh) return false;
+    if (record.kind() == RecordKind::node) {
+        const Result<NodeRecord> node = decode_node(*fields);
+        if (node) impl_->members.apply(*node);
+    }
+    return true;
+}
+
+void Core::start(Now now, Output& out) {
+    const Turn t{now, out};
+    impl_->started = true;
+    impl_->next_search = now.mono;
+    if (impl_->adopted_base && impl_->members.find(impl_->self.id)) {
+        impl_->contacted = true;
+        return;
+    }
+    for (std::uint32_t slot = 0; slot < impl_->table.slots(); ++slot) {
+        const Record* record = impl_->table.at(slot);
+        if (record && record->kind() == RecordKind::instance) impl_->follow_lease(*record, t);
+    }
+    impl_->announce(t);
+}
+
+void Core::set_seeds(std::vector<Endpoint> seeds, Now now) {
+    if (seeds == impl_->seeds) return;
+    impl_->seeds = std::move(seeds);
+    if (impl_->has_peers()) return;
+    impl_->seed_retry = impl_->config.seed_retry_min;
+    impl_->next_search = now.mono;
+}
+
+void Core::leave(Now now, Output& out) {
+    impl_->leave({now, out});
+}
+bool Core::left(Now now) const {
+    return now.mono >= impl_->leaving_until;
+}
+
+PutResult Core::put(const LocalWrite& write, Now now, Output& out) {
+    return impl_->put(write, {now, out});
+}
+
+void Core::receive(const Endpoint& from, Bytes datagram, Now now, Output& out) {
+    Impl& core = *impl_;
+    ++core.counters.datagrams_in;
+    core.counters.bytes_in += datagram.size();
+    Header header;
+    Bytes body;
+    switch (decode_header(datagram, core.sender.cluster(), header, body)) {
+        case HeaderFault::malformed:
+            ++core.counters.malformed;
+            return;
+        case HeaderFault::foreign_version:
+            ++core.counters.foreign_version;
+            return;
+        case HeaderFault::foreign_cluster:
+            ++core.counters.foreign_cluster;
+            return;
+        case HeaderFault::none:
+            break;
+    }
+    if (header.from == core.self.id || !core.started) return;
+    const Turn t{now, out};
+    switch (header.type) {
+        case MessageType::ping:
+            core.receive_ping(header, body, datagram.size(), from, t);
+            return;
+        case MessageType::ack:
+            core.receive_ack(header, body, from, t);
+            return;
+        case MessageType::put:
+            core.receive_put(header, body, from, t);
+            return;
+        case MessageType::want:
+            core.receive_want(body, from, t);
+            return;
+        case MessageType::renew:
+            core.receive_renew(body, t);
+            return;
+    }
+    ++core.counters.unknown_type;  // of a later release
+}
+
+void Core::stream_accepted(StreamId id, const Endpoint& from, Now, Output&) {
+    impl_->stream_accepted(id, from);
+}
+void Core::stream_received(StreamId id, Bytes frame, Now now, Output& out) {
+    impl_->stream_received(id, frame, {now, out});
+}
+void Core::stream_drained(StreamId id, Now now, Output& out) {
+    impl_->stream_drained(id, {now, out});
+}
+void Core::stream_closed(StreamId id, Now now, Output& out) {
+    impl_->stream_closed(id, {now, out});
+}
+
+void Core::tick(Now now, Output& out) {
+    impl_->tick({now, out});
+}
+Mono::time_point Core::next_wakeup() const {
+    return impl_->next_wakeup();
+}
+NodeId Core::exchange_now(Now now, Output& out) {
+    return impl_->exchange({now, out});
+}
+
+void Core::census(Now now, Output& out) {
+    impl_->heard_digests.clear();
+    for (const Member& member : impl_->members.all()) {
+        if (member.id == impl_->self.id || !member.reachable()) continue;
+        Probe probe;
+        probe.target = member.id;
+        probe.to = member.gossip;
+        impl_->send_ping(probe, true, {now, out});
+    }
+}
+
+Agreement Core::agreement() const {
+    Agreement a;
+    for (const Member& member : impl_->members.all()) {
+        if (!member.reachable()) continue;
+        ++a.nodes;
+        if (member.id == impl_->self.id) {
+            ++a.agreeing;
+            continue;
+        }
+        const auto heard = impl_->heard_digests.find(member.id);
+        if (heard == impl_->heard_digests.end()) {
+            ++a.unheard;
+        } else if (heard->second.fingerprint == impl_->table.fingerprint()) {
+            ++a.agreeing;
+        }
+    }
+    return a;
+}
+
+const Identity& Core::self() const {
+    return impl_->self;
+}
+const Config& Core::config() const {
+    return impl_->config;
+}
+const Table& Core::table() const {
+    return impl_->table;
+}
+const Membership& Core::members() const {
+    return impl_->members;
+}
+const Counters& Core::counters() const {
+    return impl_->counters;
+}
+std::uint64_t Core::last_update(const Record& record) const {
+    return impl_->last_update_of(record);
+}
+milliseconds Core::clock_offset() const {
+    return impl_->clock.offset();
+}
+Wall::time_point Core::horizon() const {
+    return Wall::time_point{milliseconds{static_cast<std::int64_t>(impl_->table.horizon_ms())}};
+}
+
+bool Core::joined() const {
+    return impl_->contacted || std::ranges::all_of(impl_->seeds, [&](const Endpoint& seed) {
+               return seed == impl_->self.gossip;
+           });
+}
+
+void Core::set_horizon(Wall::time_point persisted) {
+    std::vector<Record> removed;
+    const std::int64_t ms = persisted.time_since_epoch().count();
+    impl_->table.raise_horizon(static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0)), removed);
+    CHECK(removed.empty());
+}
+
+void Output::clear() {
+    durable.clear();
+    behind.clear();
+    removed.clear();
+    datagrams.clear();
+    arena.clear();
+    streams.clear();
+    touched.clear();
+    events.clear();
+    members_changed = false;
+    wiped = false;
+}
+
+std::string_view name(Event::Kind kind) {
+    switch (kind) {
+        case Event::Kind::member_joined:
+            return "member_joined";
+        case Event::Kind::member_alive:
+            return "member_alive";
+        case Event::Kind::member_suspect:
+            return "member_suspect";
+        case Event::Kind::member_dead:
+            return "member_dead";
+        case Event::Kind::member_left:
+            return "member_left";
+        case Event::Kind::clock_corrected:
+            return "clock_corrected";
+        case Event::Kind::stamp_from_future:
+            return "stamp_from_future";
+        case Event::Kind::joined_cluster:
+            return "joined_cluster";
+        case Event::Kind::reset_behind:
+            return "reset_behind";
+    }
+    return "unknown";
+}
+
+}  // namespace gossip

@@ -1,0 +1,257 @@
+#include <algorithm>
+
+#include "gossip/core_impl.h"
+
+// Exchanges: a ping carries the fingerprint of the table; if the peer's differs, its ack carries
+// enough cells to decode which records differ.
+
+namespace gossip {
+namespace {
+
+constexpr std::uint64_t kClockRefusedMs = 10'000;  // pings further off get no difference
+constexpr milliseconds kAllowanceWindow{1000};
+constexpr milliseconds kPushWait{100};  // for wanted records, before ours are pushed anyway
+constexpr std::size_t kAckFixedBytes = kHeaderBytes + 4 + 24 + 1 + 1;
+constexpr std::size_t kAmplification = 3;  // bytes answered per byte asked, to strangers
+
+}  // namespace
+
+Digest Core::Impl::digest(Now now) const {
+    const std::int64_t ms = wall(now).time_since_epoch().count();
+    return {static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0)), table.size(),
+            table.fingerprint()};
+}
+
+void Core::Impl::send_ping(Probe probe, bool census, const Turn& t) {
+    const bool stranger = probe.target == NodeId{};
+    Ping ping;
+    ping.digest = digest(t.now);
+    ping.census = census;
+    ping.wide = probe.wide;
+    encode(ping, stranger ? kJoinPad : 0, sender.begin(MessageType::ping, t.out));
+    sender.finish(probe.to, t.out);
+    if (census) return;
+    probe.seq = sender.last_seq();
+    probe.sent = t.now.mono;
+    probes.sent(probe);
+    ++counters.exchanges;
+}
+
+void Core::Impl::receive_ping(const Header& header, Bytes body, std::size_t size,
+                              const Endpoint& from, const Turn& t) {
+    const std::optional<Ping> ping = decode_ping(body);
+    if (!ping) {
+        ++counters.malformed;
+        return;
+    }
+    const Member* member = members.find(header.from);
+    if (member && member->gossip != from) member = nullptr;
+    if (member) heard(header.from, ping->digest);
+    Ack ack;
+    ack.ping_seq = header.seq;
+    ack.digest = digest(t.now);
+    const bool differ = ping->digest.fingerprint != table.fingerprint();
+    if (!ping->census && differ && !needs_snapshot(ack.digest.rows, ping->digest.rows)) {
+        const std::uint64_t ours = ack.digest.clock_ms;
+        const std::uint64_t theirs = ping->digest.clock_ms;
+        if (std::max(ours, theirs) - std::min(ours, theirs) > kClockRefusedMs) {
+            ++counters.clock_refused;
+        } else if (allow_diff(from, t.now.mono)) {
+            answer(*ping, member, size, ack);
+        } else {
+            ++counters.ingress_limited;
+        }
+    }
+    encode(ack, sender.begin(MessageType::ack, t.out));
+    const std::size_t sent = sender.finish(from, t.out);
+    if (ack.status == AckStatus::diff) counters.repair_control_bytes_out += sent;
+}
+
+bool Core::Impl::misses_most(std::uint32_t rows, std::uint32_t of) const {
+    return rows < of / 2 && of - rows > config.snapshot_gap;
+}
+
+// A node that fetches a snapshot, or ought to, reconciles with nobody else: all of them would send
+// it the same rows.
+bool Core::Impl::needs_snapshot(std::uint32_t ours, std::uint32_t theirs) const {
+    return misses_most(ours, theirs) || fetching_snapshot();
+}
+
+void Core::Impl::answer(const Ping& ping, const Member* member, std::size_t size, Ack& ack) {
+    const std::uint32_t theirs = ping.digest.rows;
+    const std::uint32_t ours = table.size();
+    if (misses_most(theirs, ours)) {
+        ack.status = AckStatus::snapshot;
+        if (streams(false) < config.streams_in) return;
+        std::vector<const Member*> other;
+        members.sample(rng, 1, self.id, other);
+        if (other.empty() || (member && other.front()->id == member->id)) return;
+        ack.status = AckStatus::busy;
+        ack.redirect = other.front()->gossip;
+        return;
+    }
+    const std::uint64_t gap = std::max(theirs, ours) - std::min(theirs, ours);
+    std::size_t cells = kMaxDiffCells;
+    if (!ping.wide) cells = std::clamp<std::size_t>(kMinDiffCells + 2 * gap, kMinDiffCells, cells);
+    if (!member) {
+        const std::size_t allowed = kAmplification * size;
+        const std::size_t limit =
+            allowed > kAckFixedBytes ? (allowed - kAckFixedBytes) / kCellBytes : 0;
+        cells = std::min(cells, limit);
+    }
+    cells = std::min<std::size_t>(cells, config.sketch_cells);
+    if (cells == 0) return;
+    const auto prefix = table.sketch().cells().first(cells);
+    ack.status = AckStatus::diff;
+    ack.cells.assign(prefix.begin(), prefix.end());
+    ++counters.diffs;
+}
+
+void Core::Impl::receive_ack(const Header& header, Bytes body, const Endpoint& from,
+                             const Turn& t) {
+    const std::optional<Ack> ack = decode_ack(body);
+    if (!ack) {
+        ++counters.malformed;
+        return;
+    }
+    heard(header.from, ack->digest);
+    const std::optional<Probe> probe = probes.answered(ack->ping_seq, from);
+    if (!probe) return;  // late, repeated, a census, or forged
+    const std::int64_t rtt = (t.now.mono - probe->sent).count();
+    const std::int64_t ours = wall(t.now).time_since_epoch().count() - rtt / 2;
+    const std::int64_t ahead = static_cast<std::int64_t>(ack->digest.clock_ms) - ours;
+    if (const auto moved = clock.sample(Wall::duration{ahead})) {
+        t.out.events.push_back({Event::Kind::clock_corrected, header.from, moved->count()});
+    }
+    if (!contacted) {
+        contacted = true;
+        contacted_at = t.now.mono;
+        hurry(t.now);
+        t.out.events.push_back({Event::Kind::joined_cluster, header.from, ack->digest.rows});
+    }
+    seed_retry = config.seed_retry_min;
+    const Member* member = members.find(header.from);
+    if (member && (member->state == MemberState::dead || member->state == MemberState::suspect)) {
+        // It lives: let it say so itself, with a new incarnation.
+        if (const Record* claim = node_record(header.from)) {
+            send_records({*claim}, PutMode::repair, from, t);
+        }
+    }
+    switch (ack->status) {
+        case AckStatus::same:
+            return;
+        case AckStatus::diff:
+            reconcile(*ack, *probe, header.from, t);
+            return;
+        case AckStatus::snapshot:
+            open_stream(from, StreamRequest::snapshot, t);
+            return;
+        case AckStatus::busy:
+            if (!probes.full() && ack->redirect.valid() && ack->redirect != self.gossip) {
+                Probe next;
+                next.to = ack->redirect;
+                next.member = false;
+                send_ping(next, false, t);
+            }
+            return;
+    }
+}
+
+// Pull first, then push what is still current: rows just superseded are never sent.
+void Core::Impl::reconcile(const Ack& ack, const Probe& probe, NodeId peer, const Turn& t) {
+    if (fetching_snapshot()) return;
+    const auto ours = table.sketch().cells();
+    std::vector<Cell> difference = ack.cells;
+    difference.resize(std::min(difference.size(), ours.size()));
+    for (std::size_t i = 0; i < difference.size(); ++i) difference[i] ^= ours[i];
+    Peeler peeler;
+    peeler.add(difference);
+    if (!peeler.complete()) {
+        ++counters.peel_failures;
+        if (probe.wide) {
+            open_stream(probe.to, StreamRequest::sync, t);
+        } else if (!probes.full()) {
+            Probe again = probe;
+            again.target = peer;
+            again.wide = true;
+            again.tries = 1;
+            send_ping(again, false, t);
+        }
+        return;
+    }
+    std::vector<std::uint64_t> want;
+    Push have;
+    for (const std::uint64_t digest : peeler.digests()) {
+        (table.find_digest(digest) ? have.digests : want).push_back(digest);
+    }
+    if (want.size() > kMaxWant) want.resize(kMaxWant);
+    if (!want.empty()) {
+        encode_digests(want, sender.begin(MessageType::want, t.out));
+        counters.repair_control_bytes_out += sender.finish(probe.to, t.out);
+    }
+    if (have.digests.empty()) return;
+    have.to = probe.to;
+    have.awaited = want.size();
+    have.deadline = t.now.mono + kPushWait;
+    std::erase_if(pushes, [&](const Push& p) { return p.to == have.to; });
+    if (pushes.size() < Probes::kMaxProbes) pushes.push_back(std::move(have));
+    push(probe.to, t);
+}
+
+// Sends what waits for `to`, if everything wanted from it has come or taken too long.
+void Core::Impl::push(const Endpoint& to, const Turn& t) {
+    std::vector<Record> records;
+    std::erase_if(pushes, [&](const Push& p) {
+        if (p.to != to || (p.awaited > 0 && p.deadline > t.now.mono)) return false;
+        for (const std::uint64_t digest : p.digests) {
+            if (const Record* record = table.find_digest(digest)) records.push_back(*record);
+        }
+        return true;
+    });
+    send_records(records, PutMode::repair, to, t);
+}
+
+void Core::Impl::receive_want(Bytes body, const Endpoint& from, const Turn& t) {
+    // Answers are many times the question, so only so many bytes a second leave for repairs.
+    std::vector<Record> records;
+    for (const std::uint64_t digest : decode_digests(body)) {
+        if (const Record* record = table.find_digest(digest)) records.push_back(*record);
+    }
+    if (sender.bucket().available(t.now.mono) <= 0) {
+        ++counters.egress_limited;
+        return;
+    }
+    send_records(records, PutMode::repair, from, t);
+}
+
+void Core::Impl::receive_renew(Bytes body, const Turn& t) {
+    const std::optional<Renew> renewal = decode_renew(body);
+    if (!renewal) {
+        ++counters.malformed;
+        return;
+    }
+    const Record* record = table.find_digest(renewal->digest);
+    if (!record || record->owner() != self.id || record->tombstone() || record->expired()) return;
+    const RecordFields f = record->fields();
+    const std::uint64_t limit = digest(t.now).clock_ms / 1000 + 60;
+    leases.renew(std::string{f.key}, std::min(renewal->last_update, limit),
+                 Mono::duration{std::int64_t{f.ttl_s} * 1000}, t.now.mono);
+    touch_own(*record, t);
+}
+
+bool Core::Impl::allow_diff(const Endpoint& from, Mono::time_point now) {
+    if (!allow_datagram(from, now)) return false;
+    Allowance& used = allowances[from];
+    return ++used.diffs <= config.diffs_per_s_per_peer;
+}
+
+bool Core::Impl::allow_datagram(const Endpoint& from, Mono::time_point now) {
+    if (now >= allowances_since + kAllowanceWindow) {
+        allowances.clear();
+        allowances_since = now;
+    }
+    if (allowances.size() >= kMaxPeers && !allowances.contains(from)) return false;
+    return ++allowances[from].datagrams <= config.peer_datagrams_per_s;
+}
+
+}  // namespace gossip

@@ -1,0 +1,174 @@
+#include <algorithm>
+
+#include "gossip/core_impl.h"
+
+// Members: whom to talk to, who is silent, how to find the first of them and the lost ones.
+
+namespace gossip {
+
+bool Core::Impl::has_peers() const {
+    const Member* me = members.find(self.id);
+    return members.reachable() > (me && me->reachable() ? 1U : 0U);
+}
+
+const Record* Core::Impl::node_record(NodeId id) const {
+    std::string key;
+    Writer{key}.u64(id.value);
+    return table.find(RecordKind::node, key);
+}
+
+// Says that this node is here, in an incarnation that beats every claim about an earlier one.
+void Core::Impl::announce(const Turn& t) {
+    NodeRecord me;
+    me.id = self.id;
+    me.info.gossip = self.gossip;
+    me.info.protocol = kProtocol;
+    me.info.name = self.name;
+    me.info.http = self.http;
+    me.incarnation_ms = digest(t.now).clock_ms;
+    if (const Record* before = node_record(self.id)) {
+        const Result<NodeRecord> was = decode_node(before->fields());
+        if (was) me.incarnation_ms = std::max(me.incarnation_ms, was->incarnation_ms + 1);
+    }
+    const Record record = encode(me, config.key);
+    if (!merge_own(record, t)) return;
+    members.apply(me);
+}
+
+// Somebody holds a claim about us that is not true, or is about an earlier life.
+void Core::Impl::refute(const NodeRecord& claim, const Turn& t) {
+    members.apply(claim);
+    if (!started || leaving_until != Mono::time_point::max()) return;
+    announce(t);
+}
+
+void Core::Impl::heard(NodeId peer, const Digest& peer_digest) {
+    heard_digests[peer] = {peer_digest.fingerprint, peer_digest.rows};
+    if (heard_digests.size() > config.max_members) heard_digests.clear();
+}
+
+void Core::Impl::run_period(const Turn& t) {
+    if (t.now.mono < next_period) return;
+    const std::uint64_t tenth =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(config.interval.count() / 10, 1));
+    next_period = t.now.mono + config.interval - milliseconds{static_cast<std::int64_t>(tenth)} +
+                  milliseconds{static_cast<std::int64_t>(rng.below(2 * tenth + 1))};
+    for (unsigned i = 0; i < config.peers; ++i) exchange(t);
+    if (has_peers()) send_touches(t);
+}
+
+void Core::Impl::hurry(Now now) {
+    next_period = std::min(next_period, now.mono + config.interval / 4);
+}
+
+// Alternately the successor on the ring, which bounds the time to the first probe of any member by
+// two periods, and the next of a shuffled list, which makes every pair meet.
+const Member* Core::Impl::next_partner() {
+    if (++period % 2 == 1) return members.successor(self.id);
+    for (std::size_t tries = 0; tries < 2; ++tries) {
+        while (!shuffled.empty()) {
+            const NodeId id = shuffled.back();
+            shuffled.pop_back();
+            const Member* member = members.find(id);
+            if (member && member->reachable()) return member;
+        }
+        // At most a thousand at a time: a cluster of 10^5 needs no list of 10^5 at every node.
+        std::vector<const Member*> sample;
+        members.sample(rng, 1000, self.id, sample);
+        for (const Member* member : sample) shuffled.push_back(member->id);
+        rng.shuffle(shuffled);
+    }
+    return nullptr;
+}
+
+NodeId Core::Impl::exchange(const Turn& t) {
+    const Member* partner = next_partner();
+    if (!partner || probes.full() || probes.asks(partner->id)) return {};
+    if (!spoken(kProtocol, partner->protocol)) return {};
+    Probe probe;
+    probe.target = partner->id;
+    probe.to = partner->gossip;
+    send_ping(probe, false, t);
+    return probe.target;
+}
+
+// Until somebody has answered: every seed, with back-off, for ever. From then on now and then one
+// node that is believed dead, or a seed that is no member: that is how two halves meet again.
+void Core::Impl::find_members(const Turn& t) {
+    if (t.now.mono < next_search) return;
+    std::vector<Endpoint> ask;
+    const bool alone = !has_peers();
+    for (const Endpoint& seed : seeds) {
+        if (seed == self.gossip) continue;
+        if (!alone && members.at(seed) != nullptr) continue;
+        ask.push_back(seed);
+    }
+    if (alone && !ask.empty()) {
+        next_search = t.now.mono + seed_retry;
+        seed_retry = std::min(seed_retry * 2, config.seed_retry_max);
+    } else {
+        next_search = t.now.mono + config.rejoin_period;
+    }
+    if (!alone || ask.empty()) {
+        for (const Member& member : members.all()) {
+            if (member.state == MemberState::dead) ask.push_back(member.gossip);
+        }
+        if (ask.empty()) return;
+        ask = {ask[rng.below(ask.size())]};
+    }
+    const Record* me = node_record(self.id);
+    for (const Endpoint& to : ask) {
+        if (probes.full()) return;
+        if (me) send_records({*me}, PutMode::flood, to, t);  // so that it knows whom it answers
+        Probe probe;
+        probe.to = to;
+        probe.member = false;
+        send_ping(probe, false, t);
+    }
+}
+
+void Core::Impl::expire_probes(const Turn& t) {
+    std::vector<Probe> again;
+    std::vector<Probe> silent;
+    probes.expire(t.now.mono, again, silent);
+    for (Probe& probe : again) {
+        ++probe.tries;
+        send_ping(probe, false, t);
+    }
+    for (const Probe& probe : silent) {
+        if (!probe.member) continue;
+        hurry(t.now);
+        const Member* member = members.find(probe.target);
+        if (!member || member->state != MemberState::alive) continue;
+        suspicions.start(member->id, member->incarnation_ms, t.now.mono + config.suspicion, true,
+                         t.now.mono);
+        declare(*member, MemberState::suspect, t);
+    }
+}
+
+void Core::Impl::expire_suspicions(const Turn& t) {
+    for (const NodeId id : suspicions.reminders(t.now.mono)) {
+        const Member* member = members.find(id);
+        const Record* claim = node_record(id);
+        if (member && claim) send_records({*claim}, PutMode::repair, member->gossip, t);
+    }
+    for (const NodeId id : suspicions.expire(t.now.mono)) {
+        const Member* member = members.find(id);
+        if (member && member->state == MemberState::suspect) {
+            declare(*member, MemberState::dead, t);
+        }
+    }
+}
+
+// The claim names no accuser, so that concurrent accusations are one record.
+void Core::Impl::declare(const Member& member, MemberState state, const Turn& t) {
+    const Record* known = node_record(member.id);
+    if (!known) return;
+    Result<NodeRecord> node = decode_node(known->fields());
+    if (!node) return;
+    NodeRecord claim = std::move(node).value();
+    claim.state = state;
+    merge_own(encode(claim, config.key), t);
+}
+
+}  // namespace gossip

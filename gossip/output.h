@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gossip/endpoint.h"
+#include "gossip/member.h"
+#include "gossip/record.h"
+#include "gossip/time.h"
+
+namespace gossip {
+
+// A datagram in Output::arena.
+struct Datagram {
+    Endpoint to;
+    std::uint32_t offset = 0;
+    std::uint32_t size = 0;
+};
+
+// What the shell has to do to a stream: a reliable, ordered connection that carries frames of at
+// most kMaxFrame bytes (length-prefixed by the shell). The core numbers the streams that it opens
+// from 1; the shell those that it accepts from kAcceptedStreams.
+struct StreamAction {
+    enum class Kind : std::uint8_t { open, send, close };
+    Kind kind = Kind::send;
+    StreamId id;
+    Endpoint to;        // open only
+    std::string frame;  // send only
+};
+constexpr std::size_t kMaxFrame = std::size_t{64} * 1024;
+constexpr std::uint64_t kAcceptedStreams = std::uint64_t{1} << 63;
+
+// A renewal that needs no new version of the record: `last_update` was seen again.
+struct Touch {
+    Record record;
+    std::uint64_t last_update = 0;
+};
+
+// What people want to read in a log. `node` names the member, `value` is the event's figure.
+struct Event {
+    enum class Kind : std::uint8_t {
+        member_joined,
+        member_alive,  // refuted a suspicion, or returned
+        member_suspect,
+        member_dead,
+        member_left,
+        clock_corrected,    // value: offset in ms
+        stamp_from_future,  // value: ms ahead
+        joined_cluster,     // value: rows received
+        reset_behind,       // our horizon was ahead of the cluster's: the table was wiped
+    };
+    Kind kind;
+    NodeId node;
+    std::int64_t value = 0;
+};
+[[nodiscard]] std::string_view name(Event::Kind kind);
+
+// What one turn of the core wants done. perform() is its only reader in production; the order of
+// the members is the order of the effects.
+struct Output {
+    std::vector<Record> durable;  // written here: on disk before anyone hears of them
+    std::vector<Record> behind;   // heard from peers: may reach the disk 100 ms later
+    std::vector<Record> removed;  // below the horizon: to be deleted from disk
+    std::vector<Datagram> datagrams;
+    std::string arena;  // the bytes of `datagrams`
+    std::vector<StreamAction> streams;
+    std::vector<Touch> touched;  // renewed leases: for the view only
+    std::vector<Event> events;
+    bool members_changed = false;
+    bool wiped = false;  // everything before this turn is void: drop the disk's rows and the view
+
+    [[nodiscard]] Bytes bytes(const Datagram& d) const {
+        return as_bytes(std::string_view{arena}.substr(d.offset, d.size));
+    }
+    [[nodiscard]] bool view_changed() const {
+        return !durable.empty() || !behind.empty() || !removed.empty() || !touched.empty() ||
+               members_changed || wiped;
+    }
+    void clear();  // keeps the capacity, for the next turn
+};
+
+// The hands of the core. node/ implements it with SQLite and sockets, sim/ with fakes.
+class Effects {
+  public:
+    virtual ~Effects() = default;
+    // Returns when out.durable (after a wipe, if out.wiped) survives kill -9; throws otherwise.
+    virtual void persist(const Output& out) = 0;
+    // Takes note of out.behind and out.removed, to be written soon.
+    virtual void write_behind(const Output& out) = 0;
+    virtual void send(const Endpoint& to, Bytes datagram) = 0;  // may drop, never blocks
+    virtual void stream(const StreamAction& action) = 0;        // never blocks
+    virtual void publish(const Output& out) = 0;                // readers see the new rows
+};
+
+// Persist before send: a node that forgets what it told others would, after a restart, write
+// stamps that lose to its own past. Publish last: the caller of a write is answered after it.
+inline void perform(const Output& out, Effects& effects) {
+    if (!out.durable.empty() || out.wiped) effects.persist(out);
+    if (!out.behind.empty() || !out.removed.empty()) effects.write_behind(out);
+    for (const Datagram& d : out.datagrams) effects.send(d.to, out.bytes(d));
+    for (const StreamAction& action : out.streams) effects.stream(action);
+    if (out.view_changed()) effects.publish(out);
+}
+
+}  // namespace gossip
