@@ -1,0 +1,379 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "registry/json.h"
+
+namespace registry {
+namespace {
+
+using Json = nlohmann::json;
+using Problem = std::optional<Error>;
+
+// Values within one member of the outer object. Metadata within its limit has at most 511.
+constexpr std::size_t kMaxValues = 10'000;
+constexpr std::string_view kPhaseRule = "starting, running, stopping or stopped";
+constexpr std::string_view kTimeRule = "Unix seconds: a number of 0 or more";
+
+Error invalid(std::string message) {
+    return {Errc::invalid, std::move(message)};
+}
+
+// "line 3, column 14" of the last byte that was read.
+std::string place(std::string_view body, std::size_t bytes_read) {
+    const std::string_view read = body.substr(0, bytes_read);
+    const auto line = std::count(read.begin(), read.end(), '\n') + 1;
+    const std::size_t line_at = read.rfind('\n') + 1;  // npos + 1 is 0
+    return "line " + std::to_string(line) + ", column " +
+           std::to_string(std::max<std::size_t>(read.size() - line_at, 1));
+}
+
+// The parser's reason without its prefix and without the bytes that it quotes.
+std::string reason(std::string_view what) {
+    if (what.find("number overflow") != std::string_view::npos) return "a number out of range";
+    const std::size_t dash = what.find(" - ");
+    if (dash != std::string_view::npos) what.remove_prefix(dash + 3);
+    return std::string(what.substr(0, what.find("; last read:")));
+}
+
+// Takes the parser's events and hands out the members of the outer object one by one, so that a
+// long body never stands in memory as a tree. Refuses what nlohmann would accept: duplicate
+// names, any depth, any number of values.
+class Members : public nlohmann::json_sax<Json> {
+  public:
+    explicit Members(std::string_view body) : body_(body) {}
+
+    // nullopt when the whole body was read and every member accepted.
+    Problem read() {
+        if (Json::sax_parse(body_.begin(), body_.end(), this)) return std::nullopt;
+        CHECK(problem_);
+        return problem_;
+    }
+
+    bool null() override { return scalar(nullptr); }
+    bool boolean(bool value) override { return scalar(value); }
+    bool number_integer(std::int64_t value) override { return scalar(value); }
+    bool number_unsigned(std::uint64_t value) override { return scalar(value); }
+    bool number_float(double value, const std::string& /*text*/) override { return scalar(value); }
+    bool string(std::string& value) override { return scalar(std::move(value)); }
+    bool binary(Json::binary_t& /*value*/) override { return fail(invalid("binary in JSON")); }
+
+    bool start_object(std::size_t /*size*/) override { return open(Json::object()); }
+    bool start_array(std::size_t /*size*/) override { return open(Json::array()); }
+    bool end_object() override { return close(); }
+    bool end_array() override { return close(); }
+
+    bool key(std::string& name) override {
+        const bool fresh =
+            stack_.empty() ? names_.insert(name).second : !stack_.back()->contains(name);
+        if (!fresh) return fail(invalid("field " + in_quotes(name) + " is given twice"));
+        (stack_.empty() ? name_ : inner_name_) = name;
+        return true;
+    }
+
+    bool parse_error(std::size_t position, const std::string& /*token*/,
+                     const nlohmann::detail::exception& error) override {
+        return fail({Errc::malformed,
+                     "malformed JSON at " + place(body_, position) + ": " + reason(error.what())});
+    }
+
+  private:
+    virtual Problem member(const std::string& name, const Json& value) = 0;
+
+    bool fail(Error error) {
+        problem_ = std::move(error);
+        return false;
+    }
+
+    Json* add(Json value) {
+        if (++values_ > kMaxValues) {
+            fail({Errc::too_large, "field " + in_quotes(name_) + " holds more than " +
+                                       std::to_string(kMaxValues) + " values"});
+            return nullptr;
+        }
+        if (stack_.empty()) return &(member_ = std::move(value));
+        Json& parent = *stack_.back();
+        if (parent.is_object()) return &(parent[inner_name_] = std::move(value));
+        parent.push_back(std::move(value));
+        return &parent.back();
+    }
+
+    bool scalar(Json value) {
+        if (!inside_) {
+            return fail(
+                invalid("the body must be a JSON object, not a " + std::string(value.type_name())));
+        }
+        return add(std::move(value)) != nullptr && (!stack_.empty() || finish());
+    }
+
+    bool open(Json value) {
+        if (!inside_) {
+            inside_ = true;
+            if (value.is_object()) return true;
+            return fail(invalid("the body must be a JSON object, not an array"));
+        }
+        if (stack_.size() + 1 >= kMaxDepth) {
+            return fail(invalid("field " + in_quotes(name_) + " is nested deeper than " +
+                                std::to_string(kMaxDepth) + " levels"));
+        }
+        Json* added = add(std::move(value));
+        if (!added) return false;
+        stack_.push_back(added);
+        return true;
+    }
+
+    bool close() {
+        if (stack_.empty()) return true;  // the outer object
+        stack_.pop_back();
+        return !stack_.empty() || finish();
+    }
+
+    bool finish() {
+        values_ = 0;
+        if (Problem p = member(name_, member_)) return fail(*std::move(p));
+        return true;
+    }
+
+    std::string_view body_;
+    bool inside_ = false;          // the outer object was opened
+    std::set<std::string> names_;  // its names so far
+    std::string name_;
+    Json member_;
+    std::vector<Json*> stack_;  // open containers in member_; growth moves no open container
+    std::string inner_name_;
+    std::size_t values_ = 0;
+    Problem problem_;
+};
+
+std::string shown(const Json& value) {
+    if (value.is_object()) return "an object";
+    if (value.is_array()) return "an array";
+    return value.is_string() ? in_quotes(value.get_ref<const std::string&>()) : value.dump();
+}
+
+Error wrong(std::string_view field, const Json& value, std::string_view rule) {
+    return invalid(std::string(field) + " " + shown(value) + " must be " + std::string(rule));
+}
+
+// An instance whose fields arrive one by one.
+class Draft {
+  public:
+    explicit Draft(const ParseOptions& options) : options_(options) {}
+
+    Problem set(std::string_view field, const Json& value) {
+        if (field == "address") return set_address(value);
+        if (field == "app_name") return set_app_name(value);
+        if (field == "version") return set_text(field, value, instance_.version);
+        if (field == "zone") return set_text(field, value, instance_.zone);
+        if (field == "incarnation") return set_number(field, value, instance_.incarnation);
+        if (field == "capacity") return set_number(field, value, instance_.capacity);
+        if (field == "sessions") return set_number(field, value, instance_.sessions);
+        if (field == "ttl") return set_number(field, value, instance_.ttl_s);
+        if (field == "phase") return set_phase(value);
+        if (field == "ready_to_close") return set_ready_to_close(value);
+        if (field == "metadata") return set_metadata(value);
+        if (field == "last_update") return set_last_update(value);
+        if (options_.dialect == Dialect::legacy) return std::nullopt;
+        if (field == "state" || field == "owner" || field == "ver") {
+            return invalid("field " + in_quotes(field) + " is the registry's to say: leave it out");
+        }
+        return invalid("unknown field " + in_quotes(field) +
+                       ": the fields are address, app_name, version, incarnation, phase, capacity, "
+                       "sessions, ready_to_close, zone, metadata, last_update, ttl");
+    }
+
+    Result<Instance> finish() && {
+        if (options_.address) {
+            if (has_address_ && instance_.address != *options_.address) {
+                return invalid("address " + in_quotes(instance_.address) +
+                               " differs from the one it is sent to, " +
+                               in_quotes(*options_.address));
+            }
+            instance_.address = *options_.address;
+        } else if (!has_address_) {
+            return missing("address", "host[:port]");
+        }
+        if (!has_app_name_) return missing("app_name", "the application's name");
+        if (!has_last_update_) {
+            if (options_.dialect == Dialect::legacy) return missing("last_update", "Unix seconds");
+            instance_.last_update = options_.now_s;
+        }
+        return validated(std::move(instance_));
+    }
+
+  private:
+    static Error missing(std::string_view field, std::string_view what) {
+        return invalid("field " + in_quotes(field) + " is missing: give " + std::string(what));
+    }
+
+    static Problem set_text(std::string_view field, const Json& value, std::string& out) {
+        if (!value.is_string()) return wrong(field, value, "a string");
+        out = value.get_ref<const std::string&>();
+        return std::nullopt;
+    }
+
+    template <class Number>
+    static Problem set_number(std::string_view field, const Json& value, Number& out) {
+        constexpr std::uint64_t max = std::numeric_limits<Number>::max();
+        if (!value.is_number_unsigned() || value.get<std::uint64_t>() > max) {
+            return wrong(field, value, "an integer of 0.." + std::to_string(max));
+        }
+        out = static_cast<Number>(value.get<std::uint64_t>());
+        return std::nullopt;
+    }
+
+    Problem set_address(const Json& value) {
+        has_address_ = true;
+        return set_text("address", value, instance_.address);
+    }
+
+    Problem set_app_name(const Json& value) {
+        has_app_name_ = true;
+        return set_text("app_name", value, instance_.app_name);
+    }
+
+    Problem set_phase(const Json& value) {
+        if (!value.is_string()) return wrong("phase", value, kPhaseRule);
+        const auto phase = phase_of(value.get_ref<const std::string&>());
+        if (!phase) return wrong("phase", value, kPhaseRule);
+        instance_.phase = *phase;
+        return std::nullopt;
+    }
+
+    Problem set_ready_to_close(const Json& value) {
+        if (!value.is_boolean()) return wrong("ready_to_close", value, "true or false");
+        instance_.ready_to_close = value.get<bool>();
+        return std::nullopt;
+    }
+
+    Problem set_metadata(const Json& value) {
+        if (!value.is_object()) return wrong("metadata", value, "an object");
+        instance_.metadata = value.dump();
+        return std::nullopt;
+    }
+
+    Problem set_last_update(const Json& value) {
+        if (!value.is_number()) return wrong("last_update", value, kTimeRule);
+        has_last_update_ = true;
+        if (value.is_number_unsigned()) {
+            instance_.last_update = value.get<std::uint64_t>();
+            return std::nullopt;
+        }
+        const auto seconds = value.get<double>();
+        if (seconds < 0) return wrong("last_update", value, kTimeRule);
+        // Past any legal value, and within 64 bits: validated() says what it looks like.
+        instance_.last_update = static_cast<std::uint64_t>(std::floor(std::min(seconds, 1e19)));
+        return std::nullopt;
+    }
+
+    const ParseOptions& options_;
+    Instance instance_;
+    bool has_address_ = false;
+    bool has_app_name_ = false;
+    bool has_last_update_ = false;
+};
+
+class InstanceBody final : public Members {
+  public:
+    InstanceBody(std::string_view body, const ParseOptions& options)
+        : Members(body), draft_(options) {}
+    Result<Instance> finish() && { return std::move(draft_).finish(); }
+
+  private:
+    Problem member(const std::string& name, const Json& value) override {
+        return draft_.set(name, value);
+    }
+    Draft draft_;
+};
+
+class RegisterAllBody final : public Members {
+  public:
+    using Members::Members;
+    std::vector<Instance> rows;
+
+  private:
+    Problem member(const std::string& name, const Json& value) override {
+        if (rows.size() == kMaxRegisterAllRows) {
+            return Error{Errc::too_large,
+                         "more than " + std::to_string(kMaxRegisterAllRows) + " instances"};
+        }
+        if (!value.is_object()) return wrong(in_quotes(name), value, "an object of its fields");
+        const ParseOptions options{Dialect::legacy, name, 0};
+        Draft draft{options};
+        for (const auto& [field, content] : value.items()) {
+            if (Problem p = draft.set(field, content)) return of(name, *p);
+        }
+        Result<Instance> row = std::move(draft).finish();
+        if (!row) return of(name, row.error());
+        rows.push_back(std::move(row).value());
+        return std::nullopt;
+    }
+
+    static Error of(const std::string& address, const Error& error) {
+        return {error.code, "of " + in_quotes(address) + ": " + error.message};
+    }
+};
+
+Error body_too_large(std::size_t size, std::size_t limit) {
+    return {Errc::too_large, "a body of " + std::to_string(size) + " B, above the limit of " +
+                                 std::to_string(limit) + " B"};
+}
+
+// Counts depth, keeps nothing.
+class Nesting final : public nlohmann::json_sax<Json> {
+  public:
+    bool null() override { return depth_ > 0; }
+    bool boolean(bool /*value*/) override { return depth_ > 0; }
+    bool number_integer(std::int64_t /*value*/) override { return depth_ > 0; }
+    bool number_unsigned(std::uint64_t /*value*/) override { return depth_ > 0; }
+    bool number_float(double /*value*/, const std::string& /*text*/) override { return depth_ > 0; }
+    bool string(std::string& /*value*/) override { return depth_ > 0; }
+    bool binary(Json::binary_t& /*value*/) override { return false; }
+    bool key(std::string& /*name*/) override { return true; }
+    bool start_object(std::size_t /*size*/) override { return ++depth_ <= kMaxDepth; }
+    bool start_array(std::size_t size) override { return depth_ > 0 && start_object(size); }
+    bool end_object() override { return --depth_ >= 0; }
+    bool end_array() override { return --depth_ >= 0; }
+    bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
+                     const nlohmann::detail::exception& /*error*/) override {
+        return false;
+    }
+
+  private:
+    int depth_ = 0;
+};
+
+}  // namespace
+
+Result<Instance> parse_instance(std::string_view body, const ParseOptions& options) {
+    if (body.size() > kMaxBody) return body_too_large(body.size(), kMaxBody);
+    InstanceBody members{body, options};
+    if (Problem p = members.read()) return *std::move(p);
+    return std::move(members).finish();
+}
+
+Result<std::vector<Instance>> parse_register_all(std::string_view body) {
+    if (body.size() > kMaxRegisterAllBody) return body_too_large(body.size(), kMaxRegisterAllBody);
+    RegisterAllBody members{body};
+    if (Problem p = members.read()) return *std::move(p);
+    return std::move(members.rows);
+}
+
+std::optional<Error> check_metadata(std::string_view text) {
+    if (text == "{}") return std::nullopt;  // most rows
+    if (text.size() > kMaxMetadata) {
+        return Error{Errc::too_large, "metadata of " + std::to_string(text.size()) +
+                                          " B, above the limit of 1024 B"};
+    }
+    const bool one_line = std::none_of(text.begin(), text.end(),
+                                       [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+    Nesting nesting;
+    if (one_line && Json::sax_parse(text.begin(), text.end(), &nesting)) return std::nullopt;
+    return invalid("metadata " + in_quotes(text) + " is no JSON object on one line");
+}
+
+}  // namespace registry
