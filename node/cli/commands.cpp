@@ -1,0 +1,227 @@
+#include "node/cli/commands.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "node/cli/http_client.h"
+#include "node/cli/json_text.h"
+#include "node/cli/text_table.h"
+#include "node/exit_codes.h"
+
+namespace node::cli {
+namespace {
+
+using nlohmann::json;
+
+void print(const std::string& text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+int unanswered(const Session& session, const HttpAnswer& answer) {
+    if (answer.outcome == HttpAnswer::Outcome::timed_out) {
+        complain("the node at " + session.url +
+                 " did not answer in time: look at its log, or ask another with --node URL");
+        return kTimeout;
+    }
+    complain("no node answers at " + session.url +
+             ": start one with `hearsay agent`, or name another with --node URL");
+    return kNodeUnreachable;
+}
+
+// Says why the node refused, in its own words, and gives the exit code for it.
+int refused(const Session& session, const HttpAnswer& answer) {
+    const json body = json::parse(answer.body, nullptr, false);
+    const std::string error = text_of(body, "error");
+    const std::string hint = text_of(body, "hint");
+    if (error.empty()) {
+        complain(session.url + " answered with status " + std::to_string(answer.status) +
+                 ": is it a Hearsay node?");
+        return kFailed;
+    }
+    complain(error + (hint.empty() ? "" : ": " + hint));
+    switch (answer.status) {
+        case 400:
+        case 413:
+        case 422:
+            return kUsage;
+        case 404:
+            return kNotFound;
+        case 409:
+        case 412:
+        case 428:
+            return kRefused;
+        default:
+            return kFailed;
+    }
+}
+
+// Sends, and gives the parsed answer through `body`. The exit code is kOk, or has been explained.
+int ask(const Session& session, const HttpRequest& request, json& body) {
+    HttpClient client(session.url);
+    const HttpAnswer answer = client.send(request);
+    if (!answer.answered()) return unanswered(session, answer);
+    if (!answer.ok()) return refused(session, answer);
+    body = json::parse(answer.body, nullptr, false);
+    if (body.is_discarded() && !answer.body.empty()) {
+        complain(session.url + " does not answer in JSON: is it a Hearsay node?");
+        return kFailed;
+    }
+    if (session.json && !answer.body.empty()) {
+        print(answer.body.ends_with('\n') ? answer.body : answer.body + "\n");
+    }
+    return kOk;
+}
+
+// "12s ago" of Unix seconds. Applications may send counters: what is no plausible time stays.
+std::string age_text(const json& row) {
+    const auto found = row.find("last_update");
+    if (found == row.end() || !found->is_number_integer()) return text_of(row, "last_update");
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    const auto age = now - found->get<std::int64_t>();
+    if (age < 0 || age > 10LL * 365 * 24 * 3600) return found->dump();
+    if (age < 120) return std::to_string(age) + "s ago";
+    if (age < 7200) return std::to_string(age / 60) + "m ago";
+    return std::to_string(age / 3600) + "h ago";
+}
+
+TextCell state_cell(const json& row) {
+    const auto state = text_of(row, "state");
+    return {state, paint_of_state(state)};
+}
+
+// " (11 up, 1 expired)" of a status.
+std::string states_text(const json& status) {
+    const auto states = status.find("states");
+    if (states == status.end() || !states->is_object()) return "";
+    std::string text;
+    for (const auto& [state, count] : states->items()) {
+        if (count == 0) continue;
+        text += (text.empty() ? " (" : ", ") + count.dump() + " " + state;
+    }
+    return text.empty() ? "" : text + ")";
+}
+
+// Prints rows in the order of their first columns.
+void print_sorted(TextTable table, std::vector<std::vector<TextCell>> rows) {
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+        return std::lexicographical_compare(
+            a.begin(), a.end(), b.begin(), b.end(),
+            [](const TextCell& x, const TextCell& y) { return x.text < y.text; });
+    });
+    for (auto& row : rows) table.add(std::move(row));
+    print(table.to_string(wants_colour(stdout)));
+}
+
+}  // namespace
+
+void complain(const std::string& message) {
+    std::fprintf(stderr, "hearsay: %s\n", message.c_str());
+}
+
+int list_instances(const Session& session, const ListFilter& filter) {
+    std::string target = "/v1/instances";
+    char separator = '?';
+    for (const auto& [key, value] :
+         {std::pair{"app", filter.app}, {"version", filter.version}, {"state", filter.state}}) {
+        if (value.empty()) continue;
+        target += separator + std::string(key) + "=" + url_encoded(value);
+        separator = '&';
+    }
+    json body;
+    if (const int code = ask(session, {.target = target}, body); code != kOk) return code;
+    if (session.json) return kOk;
+    std::vector<std::vector<TextCell>> rows;
+    for (const auto& row : rows_of(body, "instances")) {
+        rows.push_back({{text_of(row, "app_name")},
+                        {text_of(row, "version")},
+                        {text_of(row, "address")},
+                        state_cell(row),
+                        {age_text(row)}});
+    }
+    if (rows.empty()) {
+        complain("no instance matches: add one with `hearsay register ADDRESS --app NAME`");
+    }
+    print_sorted(TextTable({"APP", "VERSION", "ADDRESS", "STATE", "UPDATED"}), std::move(rows));
+    return kOk;
+}
+
+int register_instance(const Session& session, const Registration& registration) {
+    json body = {{"app_name", registration.app}};
+    if (!registration.version.empty()) body["version"] = registration.version;
+    if (!registration.zone.empty()) body["zone"] = registration.zone;
+    if (registration.capacity) body["capacity"] = *registration.capacity;
+    if (registration.ttl_s) body["ttl"] = *registration.ttl_s;
+    if (!registration.metadata.empty()) {
+        body["metadata"] = json::parse(registration.metadata, nullptr, false);
+        if (!body["metadata"].is_object()) {
+            complain("--metadata: '" + registration.metadata +
+                     R"(' is no JSON object: write it like '{"map":"desert"}')");
+            return kUsage;
+        }
+    }
+    json answer;
+    const int code = ask(session,
+                         {.method = "PUT",
+                          .target = "/v1/instances/" + url_encoded(registration.address),
+                          .body = body.dump(-1, ' ', false, json::error_handler_t::replace)},
+                         answer);
+    if (code == kOk && !session.json) {
+        complain("registered " + registration.address + " as " + registration.app +
+                 (registration.version.empty() ? "" : " " + registration.version));
+    }
+    return code;
+}
+
+int deregister_instance(const Session& session, const std::string& address) {
+    json answer;
+    const int code = ask(
+        session, {.method = "DELETE", .target = "/v1/instances/" + url_encoded(address)}, answer);
+    if (code == kOk && !session.json) complain("deregistered " + address);
+    return code;
+}
+
+int list_nodes(const Session& session) {
+    json body;
+    if (const int code = ask(session, {.target = "/v1/nodes"}, body); code != kOk) return code;
+    if (session.json) return kOk;
+    std::vector<std::vector<TextCell>> rows;
+    for (const auto& row : rows_of(body, "nodes")) {
+        rows.push_back({{text_of(row, "name")},
+                        state_cell(row),
+                        {text_of(row, "http")},
+                        {text_of(row, "gossip")},
+                        {text_of(row, "id")}});
+    }
+    print_sorted(TextTable({"NODE", "STATE", "HTTP", "GOSSIP", "ID"}), std::move(rows));
+    return kOk;
+}
+
+int show_status(const Session& session, bool quiet) {
+    json body;
+    if (quiet) {
+        // The cheaper question: a node that answers it works, whatever it thinks of its peers.
+        return ask({session.url, false}, {.target = "/v1/health"}, body);
+    }
+    if (const int code = ask(session, {.target = "/v1/status"}, body); code != kOk) return code;
+    if (session.json) return kOk;
+    const auto found = body.is_object() ? body.find("agreement") : body.end();
+    if (!body.is_object() || found == body.end() || !found->is_object()) {
+        complain(session.url + " says nothing about agreement: is it a Hearsay node?");
+        return kFailed;
+    }
+    const auto nodes = text_of(*found, "nodes");
+    const auto agreeing = text_of(*found, "agreeing");
+    print("node       " + text_of(body, "name") + " (" + text_of(body, "id") + "), cluster " +
+          text_of(body, "cluster") + ", version " + text_of(body, "version") + "\n" +
+          "agreement  " +
+          painted(agreeing + " of " + nodes + " nodes hold the same table",
+                  nodes == agreeing ? Paint::good : Paint::doubtful, wants_colour(stdout)) +
+          "\n" + "instances  " + text_of(body, "instances") + states_text(body) + "\n");
+    return kOk;
+}
+
+}  // namespace node::cli

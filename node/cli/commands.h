@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace node::cli {
+
+// Which node a command talks to, and how it answers: data on stdout, talk on stderr.
+struct Session {
+    std::string url;    // as normalised() gives it
+    bool json = false;  // the node's own JSON, a contract; else a table for people
+};
+
+struct ListFilter {  // empty: any
+    std::string app;
+    std::string version;
+    std::string state;
+};
+
+struct Registration {
+    std::string address;
+    std::string app;
+    std::string version;
+    std::string zone;
+    std::string metadata;  // a JSON object, or empty
+    std::optional<std::uint32_t> capacity;
+    std::optional<std::uint32_t> ttl_s;  // lease; the node's default without it
+};
+
+// Each runs one command, and gives the process's exit code (node/exit_codes.h).
+[[nodiscard]] int list_instances(const Session& session, const ListFilter& filter);
+[[nodiscard]] int register_instance(const Session& session, const Registration& registration);
+[[nodiscard]] int deregister_instance(const Session& session, const std::string& address);
+[[nodiscard]] int list_nodes(const Session& session);
+// `quiet` prints nothing unless it fails: for health checks.
+[[nodiscard]] int show_status(const Session& session, bool quiet);
+
+// One line on stderr.
+void complain(const std::string& message);
+
+}  // namespace node::cli

@@ -1,0 +1,61 @@
+#include "node/http/census.h"
+
+#include <utility>
+
+#include "gossip/table.h"
+
+namespace node {
+namespace {
+
+CoreStatus status_of(const gossip::Core& core) {
+    return {core.agreement(), core.table().fingerprint(), core.table().size(),
+            core.joined(),    core.clock_offset(),        core.counters()};
+}
+
+}  // namespace
+
+bool Census::ask(Waiter waiter) {
+    auto started = std::make_shared<std::shared_ptr<Round>>();
+    return core_.submit(
+        [self = shared_from_this(), waiter = std::move(waiter), started](
+            gossip::Core& core, gossip::Now now, gossip::Output& out) {
+            auto round = self->running_.lock();
+            if (!round || round->over) {
+                round = std::make_shared<Round>();
+                round->since = now.mono;
+                self->running_ = round;
+                *started = round;
+                core.census(now, out);
+            }
+            round->waiters.push_back(waiter);
+        },
+        [self = shared_from_this(), started] {
+            if (*started) self->look(*started);
+        });
+}
+
+void Census::look(const std::shared_ptr<Round>& round) {
+    struct Seen {
+        CoreStatus status;
+        bool late = false;
+    };
+    auto self = shared_from_this();
+    auto seen = std::make_shared<Seen>();
+    const bool queued = core_.submit(
+        [round, seen](gossip::Core& core, gossip::Now now, gossip::Output&) {
+            *seen = {status_of(core), now.mono - round->since >= kPatience};
+        },
+        [self, round, seen] { self->settle(round, seen->status, seen->late); });
+    if (!queued) later_(kPause, [self, round] { self->look(round); });
+}
+
+void Census::settle(const std::shared_ptr<Round>& round, const CoreStatus& status, bool late) {
+    if (status.agreement.unheard > 0 && !late) {
+        later_(kPause, [self = shared_from_this(), round] { self->look(round); });
+        return;
+    }
+    round->over = true;
+    for (const Waiter& waiter : round->waiters) waiter(status);
+}
+
+}  // namespace node

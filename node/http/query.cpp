@@ -1,0 +1,83 @@
+#include "node/http/query.h"
+
+#include <algorithm>
+
+#include "registry/json.h"
+
+namespace node {
+namespace {
+
+using gossip::Errc;
+using gossip::Error;
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+std::string joined(const std::vector<std::string_view>& names) {
+    std::string out;
+    for (const std::string_view name : names) {
+        if (!out.empty()) out += ", ";
+        out += name;
+    }
+    return out;
+}
+
+}  // namespace
+
+std::optional<std::string> percent_decoded(std::string_view text, char plus) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '+') {
+            out += plus;
+        } else if (text[i] != '%') {
+            out += text[i];
+        } else {
+            if (text.size() - i < 3) return std::nullopt;
+            const int high = hex_digit(text[i + 1]);
+            const int low = hex_digit(text[i + 2]);
+            if (high < 0 || low < 0) return std::nullopt;
+            out += static_cast<char>(high * 16 + low);
+            i += 2;
+        }
+    }
+    return out;
+}
+
+gossip::Result<std::vector<std::pair<std::string, std::string>>> parse_query(
+    std::string_view query, const std::vector<std::string_view>& known) {
+    std::vector<std::pair<std::string, std::string>> parameters;
+    while (!query.empty()) {
+        const std::string_view pair = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(query.size(), pair.size() + 1));
+        if (pair.empty()) continue;
+        const std::size_t equals = pair.find('=');
+        if (equals == std::string_view::npos) {
+            return Error{Errc::invalid,
+                         "query: " + registry::in_quotes(pair) + " has no value; write name=value"};
+        }
+        auto name = percent_decoded(pair.substr(0, equals), ' ');
+        auto value = percent_decoded(pair.substr(equals + 1), ' ');
+        if (!name || !value) {
+            return Error{Errc::invalid, "query: " + registry::in_quotes(pair) +
+                                            " has a '%' that two hex digits do not follow"};
+        }
+        if (std::find(known.begin(), known.end(), *name) == known.end()) {
+            return Error{Errc::invalid, "query: unknown parameter " + registry::in_quotes(*name) +
+                                            "; known are " + joined(known)};
+        }
+        const bool twice = std::any_of(parameters.begin(), parameters.end(),
+                                       [&](const auto& p) { return p.first == *name; });
+        if (twice) {
+            return Error{Errc::invalid, "query: " + registry::in_quotes(*name) + " is given twice"};
+        }
+        parameters.emplace_back(std::move(*name), std::move(*value));
+    }
+    return parameters;
+}
+
+}  // namespace node

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gossip/result.h"
+
+namespace node {
+
+// %41 -> A. nullopt for a '%' without two hex digits behind it. `plus` is what a '+' means.
+[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, char plus = '+');
+
+// The names and values of `a=1&b=two+words`, decoded, in order. An Error for a bad escape, a name
+// without '=', a name given twice, and a name that is not in `known`: it may be a misspelt filter,
+// and a list that ignores one looks complete.
+[[nodiscard]] gossip::Result<std::vector<std::pair<std::string, std::string>>> parse_query(
+    std::string_view query, const std::vector<std::string_view>& known);
+
+}  // namespace node
