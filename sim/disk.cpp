@@ -1,0 +1,42 @@
+#include "sim/disk.h"
+
+#include <algorithm>
+
+namespace sim {
+
+// Replaces only what is older: a row that was written behind may be overtaken by a durable one.
+void Disk::keep(const gossip::Record& record) {
+    gossip::Record& row = rows_[row_key(record)];
+    if (!row || gossip::rank(row) < gossip::rank(record)) row = record;
+}
+
+void Disk::persist(const gossip::Output& out) {
+    if (out.wiped) {
+        rows_.clear();
+        pending_.clear();
+    }
+    for (const gossip::Record& record : out.durable) keep(record);
+}
+
+void Disk::write_behind(const gossip::Output& out, gossip::Wall::time_point horizon) {
+    for (const gossip::Record& record : out.behind) pending_.push_back({record, false});
+    for (const gossip::Record& record : out.removed) pending_.push_back({record, true});
+    next_horizon_ = horizon;
+}
+
+void Disk::flush() {
+    for (const Change& change : pending_) {
+        if (!change.removal) {
+            keep(change.record);
+            continue;
+        }
+        const auto row = rows_.find(row_key(change.record));
+        if (row != rows_.end() && gossip::rank(row->second) <= gossip::rank(change.record)) {
+            rows_.erase(row);
+        }
+    }
+    pending_.clear();
+    horizon_ = std::max(horizon_, next_horizon_);
+}
+
+}  // namespace sim

@@ -1,0 +1,114 @@
+#include "sim/scenarios/scenario.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+namespace sim {
+namespace {
+
+constexpr std::array kScenarios{
+    Scenario{"spread", "one update in a cluster that agrees: time, copies and bytes", run_spread},
+    Scenario{"join", "all nodes start together and find each other through a seed", run_join},
+    Scenario{"partition", "two halves, writes on both sides, heal", run_partition},
+    Scenario{"churn", "random writes and faults with every checker, then peace", run_churn},
+    Scenario{"restart", "a crash, a reload from disk, one exchange", run_restart},
+    Scenario{"long_absence", "nodes away for longer than deletions are remembered",
+             run_long_absence},
+    Scenario{"snapshot", "a node joins a cluster with a big table", run_snapshot},
+    Scenario{"skew", "clocks that are wrong, run fast or slow, and step", run_skew},
+    Scenario{"idle", "a cluster that agrees and has nothing to do", run_idle},
+};
+
+// For the handler, which may not allocate.
+std::array<char, 256> g_last_words{};
+std::size_t g_last_words_size = 0;
+
+void say_last_words(int) {
+    [[maybe_unused]] const auto written =
+        ::write(STDERR_FILENO, g_last_words.data(), g_last_words_size);
+    static_cast<void>(std::signal(SIGABRT, SIG_DFL));
+}
+
+}  // namespace
+
+std::span<const Scenario> scenarios() {
+    return kScenarios;
+}
+
+const Scenario* find_scenario(std::string_view name) {
+    const auto* const found = std::ranges::find(kScenarios, name, &Scenario::name);
+    return found == kScenarios.end() ? nullptr : found;
+}
+
+Report run(const Scenario& scenario, const Options& options) {
+    const std::string words = "replay with: " + replay_command(options) + '\n';
+    g_last_words_size = std::min(words.size(), g_last_words.size());
+    std::ranges::copy_n(words.begin(), static_cast<std::ptrdiff_t>(g_last_words_size),
+                        g_last_words.begin());
+    const auto before = std::signal(SIGABRT, say_last_words);
+    Report report = scenario.run(options);
+    static_cast<void>(std::signal(SIGABRT, before));
+    return report;
+}
+
+WorldOptions world_options(const Options& options, std::uint32_t default_nodes) {
+    WorldOptions world;
+    world.seed = options.seed;
+    world.nodes = options.nodes.value_or(default_nodes);
+    world.faults.loss_ppm = options.loss_ppm.value_or(0);
+    if (options.interval_ms)
+        world.config.interval = std::chrono::milliseconds{*options.interval_ms};
+    if (options.fanout) world.config.fanout = *options.fanout;
+    world.config.sketch_cells = 1024;  // enough for what these scenarios make differ
+    return world;
+}
+
+bool form(World& world, Time limit) {
+    world.start_all();
+    return world.run_until([&] { return world.whole(); }, limit, Time{10'000});
+}
+
+bool settle(World& world, Report& report, Time limit) {
+    const Time start = world.now();
+    const bool settled = world.run_until([&] { return world.whole(); }, limit, Time{10'000});
+    report.add("settled_ms", world.now() - start);
+    report.expect(settled || !world.ok(),
+                  world.agreed() ? "all nodes agree, but some are still regarded as dead"
+                                 : "the nodes do not agree after " +
+                                       std::to_string(limit.count() / 1'000'000) + " s of peace");
+    return settled;
+}
+
+void measure_idle(World& world, Report& report, std::uint32_t periods) {
+    const auto interval = std::chrono::duration_cast<Time>(world.config().interval);
+    world.run_for(interval * 3);  // what is still under way is not idle
+    const Traffic::Count before = world.network().traffic().all();
+    const std::uint64_t streamed = world.streams().bytes();
+    std::uint64_t wakeups = 0;
+    for (std::uint32_t i = 0; i < world.size(); ++i) wakeups += world.node(i).wakeups();
+    world.run_for(interval * periods);
+    const Traffic::Count after = world.network().traffic().all();
+    for (std::uint32_t i = 0; i < world.size(); ++i) wakeups -= world.node(i).wakeups();
+
+    const double turns = static_cast<double>(world.size()) * periods;
+    const auto datagrams = static_cast<double>(after.datagrams - before.datagrams);
+    const auto bytes = static_cast<double>(after.bytes - before.bytes);
+    report.add("idle_datagrams_per_period", datagrams / turns);
+    report.add("idle_bytes_per_period", bytes / turns);
+    report.add("idle_wakeups_per_period",
+               -static_cast<double>(static_cast<std::int64_t>(wakeups)) / turns);
+    // The periods are 10 % longer or shorter, so that a few more may fall into the time.
+    const bool few = datagrams <= 2.1 * turns + 4;
+    const bool small = datagrams < 1 || bytes / datagrams <= 100;
+    if (world.ok() && !(few && small && world.streams().bytes() == streamed)) {
+        world.checkers().fail({8, kNobody, world.now(), "",
+                               "equal tables cost " + std::to_string(datagrams / turns) +
+                                   " datagrams and " + std::to_string(bytes / turns) +
+                                   " B per node and period"});
+    }
+}
+
+}  // namespace sim

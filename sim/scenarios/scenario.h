@@ -1,0 +1,47 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "sim/report.h"
+#include "sim/world.h"
+
+namespace sim {
+
+// One story that is told to a cluster, and what is to be found out by it.
+struct Scenario {
+    std::string_view name;
+    std::string_view summary;
+    Report (*run)(const Options& options);
+};
+
+// One file each. An option that is left out has the default of the scenario.
+Report run_spread(const Options& options);
+Report run_join(const Options& options);
+Report run_partition(const Options& options);
+Report run_churn(const Options& options);
+Report run_restart(const Options& options);
+Report run_long_absence(const Options& options);
+Report run_snapshot(const Options& options);
+Report run_skew(const Options& options);
+Report run_idle(const Options& options);
+
+[[nodiscard]] std::span<const Scenario> scenarios();
+[[nodiscard]] const Scenario* find_scenario(std::string_view name);
+
+// Runs it. If a CHECK of the core ends the process meanwhile, the command that repeats the run is
+// printed first.
+Report run(const Scenario& scenario, const Options& options);
+
+// The parts that scenarios have in common.
+
+// A world's options from a person's: seed, nodes, loss, interval, fan-out.
+[[nodiscard]] WorldOptions world_options(const Options& options, std::uint32_t default_nodes);
+// Starts every node and waits until all know all.
+bool form(World& world, Time limit);
+// Waits, after the last change, until the cluster is whole; reports how long it took.
+bool settle(World& world, Report& report, Time limit);
+// Quiet periods of a cluster that agrees: what it costs each node (8).
+void measure_idle(World& world, Report& report, std::uint32_t periods);
+
+}  // namespace sim
