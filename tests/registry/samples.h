@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "gossip/member.h"
+#include "registry/instance.h"
+
+// Instances, records and nodes that the tests of this folder share.
+
+namespace registry::testing {
+
+inline const gossip::HashKey kKey = gossip::derive_key("test");
+constexpr gossip::NodeId kAlice{0xa11ce};
+constexpr gossip::NodeId kBob{0xb0b};
+
+inline Instance sample(std::string address = "10.0.0.1:7777") {
+    Instance x;
+    x.address = std::move(address);
+    x.app_name = "chat";
+    x.version = "v1";
+    x.incarnation = 7;
+    x.capacity = 40;
+    x.sessions = 12;
+    x.zone = "eu-1";
+    x.metadata = R"({"build":"abc"})";
+    x.last_update = 1'763'700'000;
+    x.owner = kAlice;
+    return x;
+}
+
+struct Version {
+    std::uint64_t ms = 1;
+    bool tombstone = false;
+    bool expired = false;
+};
+
+inline gossip::Record record(const Instance& x, Version version = {}) {
+    const gossip::LocalWrite write = encode(x);
+    gossip::RecordFields fields;
+    fields.kind = write.kind;
+    fields.tombstone = version.tombstone;
+    fields.expired = version.expired;
+    fields.stamp = gossip::Stamp::at_ms(version.ms);
+    fields.owner = x.owner;
+    fields.last_update = write.last_update;
+    fields.ttl_s = write.ttl_s;
+    fields.key = write.key;
+    fields.value = write.value;
+    return gossip::Record::make(fields, kKey);
+}
+
+inline gossip::Record node(gossip::NodeId id, gossip::MemberState state,
+                           std::uint64_t incarnation_ms = 1) {
+    gossip::NodeRecord node;
+    node.id = id;
+    node.state = state;
+    node.incarnation_ms = incarnation_ms;
+    node.info.name = "node-" + std::to_string(id.value);
+    node.info.gossip = gossip::Endpoint::v4(10, 1, 2, 3, 7701);
+    node.info.http = "10.1.2.3:7700";
+    return gossip::encode(node, kKey);
+}
+
+constexpr gossip::Now at_second(std::int64_t second) {
+    gossip::Now now;
+    now.mono = gossip::Mono::time_point{std::chrono::seconds{second}};
+    return now;
+}
+
+}  // namespace registry::testing

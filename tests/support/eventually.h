@@ -1,0 +1,29 @@
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+namespace test {
+
+using namespace std::chrono_literals;
+
+// Does `holds` become true before the limit? Asks again and again instead of sleeping once: a
+// test waits as long as it has to and no longer. The limits are far above what is normal, because
+// the machine may be busy.
+template <class Predicate>
+bool eventually(Predicate holds, std::chrono::milliseconds limit = 15s) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (!holds()) {
+        if (std::chrono::steady_clock::now() >= deadline) return false;
+        std::this_thread::sleep_for(10ms);
+    }
+    return true;
+}
+
+// Between two heartbeats of an application that a test plays: the rate is what is tested, no state
+// is waited for.
+inline void heartbeat_pause() {
+    std::this_thread::sleep_for(200ms);
+}
+
+}  // namespace test
