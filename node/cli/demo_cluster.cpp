@@ -13,8 +13,7 @@ using gossip::Result;
 using namespace std::chrono_literals;
 
 constexpr const char* kHost = "127.0.0.1";
-constexpr std::uint16_t kFirstPort = 7700;  // what `hearsay list` asks by default
-constexpr auto kRequestLimit = 500ms;       // a node that is slower is shown as not answering
+constexpr auto kRequestLimit = 500ms;  // a node that is slower is shown as not answering
 constexpr auto kAppEnd = 1500ms;
 constexpr auto kNodeEnd = 3s;
 
@@ -24,12 +23,6 @@ struct Kind {
     const char* version;
 };
 constexpr Kind kKinds[] = {{"chat", "v1"}, {"game", "v7"}, {"chat", "v2"}};
-
-std::string next_address(std::uint16_t& port) {
-    const std::uint16_t chosen = free_port(kHost, port);
-    port = static_cast<std::uint16_t>(chosen + 1);
-    return std::string(kHost) + ":" + std::to_string(chosen);
-}
 
 std::string last_line(const std::filesystem::path& path) {
     std::ifstream file(path);
@@ -54,10 +47,9 @@ void end_all(Processes& processes, std::chrono::milliseconds limit) {
 }  // namespace
 
 DemoCluster::DemoCluster(unsigned nodes) : directory_("hearsay-demo") {
-    std::uint16_t port = kFirstPort;
     for (unsigned i = 1; i <= nodes; ++i) {
-        const std::string http = next_address(port);
-        const std::string gossip = next_address(port);
+        const std::string http = next_address();
+        const std::string gossip = next_address();
         nodes_.push_back({.name = "node-" + std::to_string(i),
                           .http = http,
                           .gossip = gossip,
@@ -65,7 +57,7 @@ DemoCluster::DemoCluster(unsigned nodes) : directory_("hearsay-demo") {
                           .client = HttpClient("http://" + http, kRequestLimit),
                           .look = {}});
     }
-    for (unsigned i = 0; i < nodes; ++i) apps_.push_back({next_address(port), {}});
+    for (unsigned i = 0; i < nodes; ++i) apps_.push_back({next_address(), {}});
 }
 
 Result<std::unique_ptr<DemoCluster>> DemoCluster::start(unsigned nodes) {
@@ -85,6 +77,12 @@ Result<std::unique_ptr<DemoCluster>> DemoCluster::start(unsigned nodes) {
 DemoCluster::~DemoCluster() {
     end_all(apps_, kAppEnd);
     end_all(nodes_, kNodeEnd);
+}
+
+std::string DemoCluster::next_address() {
+    const std::uint16_t port = ports_.take(kHost, next_port_);
+    next_port_ = static_cast<std::uint16_t>(port + 1);
+    return std::string(kHost) + ":" + std::to_string(port);
 }
 
 std::filesystem::path DemoCluster::log_of(const std::string& name) const {

@@ -9,6 +9,7 @@
 #include "node/cli/child.h"
 #include "node/cli/http_client.h"
 #include "node/cli/look.h"
+#include "node/cli/ports.h"
 #include "node/cli/scratch.h"
 
 namespace node::cli {
@@ -52,10 +53,13 @@ class DemoCluster {
   private:
     explicit DemoCluster(unsigned nodes);
     std::optional<gossip::Error> start_app(std::size_t index);
+    std::string next_address();
     [[nodiscard]] std::filesystem::path log_of(const std::string& name) const;
     [[nodiscard]] std::string cluster_name() const;
 
     ScratchDir directory_;
+    PortClaims ports_;
+    std::uint16_t next_port_ = 7700;  // what `hearsay list` asks by default
     std::vector<DemoNode> nodes_;
     std::vector<DemoApp> apps_;
 };

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -21,11 +20,5 @@ class ScratchDir {
   private:
     std::filesystem::path path_;
 };
-
-// Can TCP and UDP both be bound to this port of the IPv4 address `host` right now? Another process
-// may take it before the caller does.
-[[nodiscard]] bool port_is_free(const std::string& host, std::uint16_t port);
-// A port that was free a moment ago: the first one from `wish` upwards. 0 if there is none.
-[[nodiscard]] std::uint16_t free_port(const std::string& host, std::uint16_t wish);
 
 }  // namespace node::cli

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -15,8 +13,10 @@
 #include <vector>
 
 #include "node/cli/child.h"
+#include "node/cli/ports.h"
 #include "node/cli/scratch.h"
 #include "tests/support/eventually.h"
+#include "tests/support/loopback.h"
 
 // Processes of the daemon under test. Only for the suite that has HEARSAY_BINARY.
 namespace test {
@@ -25,14 +25,6 @@ using namespace std::chrono_literals;
 using node::cli::Child;
 using node::cli::ChildOptions;
 using node::cli::ScratchDir;
-
-// A loopback address that belongs to this test process alone, so that tests that run at the same
-// time cannot take each other's ports. 127.0.0.0/8 is all loopback on Linux.
-inline std::string loopback() {
-    const auto pid = static_cast<std::uint32_t>(::getpid());
-    return "127." + std::to_string(64 + (pid >> 16U) % 64) + "." +
-           std::to_string((pid >> 8U) & 255U) + "." + std::to_string(pid & 255U);
-}
 
 // A port of loopback() that nobody else is given. Below the kernel's ephemeral ports.
 inline std::uint16_t next_port() {
