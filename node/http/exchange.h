@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "gossip/result.h"
+#include "node/http/shared_bytes.h"
 
 namespace node {
 
@@ -28,7 +29,7 @@ struct Response {
     Type type = Type::json;
     std::string body;
     // Sent instead of `body` if there is one, and shared with other responses: never copied.
-    std::shared_ptr<const std::string> shared_body;
+    std::shared_ptr<const SharedBytes> shared_body;
     std::string etag;   // with its quotes; empty: none
     std::string allow;  // 405 only: the methods that would have been right
 };

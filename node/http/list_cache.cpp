@@ -16,7 +16,7 @@ std::shared_ptr<const ListPage> ListCache::page(const std::shared_ptr<const regi
     auto page = std::make_shared<ListPage>();
     page->revision = view->revision();
     page->etag = etag(page->revision);
-    page->body = std::make_shared<const std::string>(std::move(body));
+    page->body = std::make_shared<const SharedBytes>(std::move(body));
     page_ = std::move(page);
     return page_;
 }

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "node/http/shared_bytes.h"
 #include "registry/view.h"
 
 namespace node {
@@ -13,7 +14,7 @@ namespace node {
 struct ListPage {
     std::uint64_t revision = 0;
     std::string etag;                         // with its quotes
-    std::shared_ptr<const std::string> body;  // GET /registry/list
+    std::shared_ptr<const SharedBytes> body;  // GET /registry/list
 };
 
 // Serialises the list once per revision, when somebody first asks for it, and shares the bytes

@@ -1,5 +1,6 @@
 #include "node/http/metered_socket.h"
 
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -78,6 +79,40 @@ std::string_view ConnectionMeter::farewell() {
     // RESTinio reports every error, but not that time is up.
     const std::string_view known = std::exchange(farewell_, {});
     return known.empty() ? timed_out() : known;
+}
+
+namespace {
+thread_local std::weak_ptr<const SharedBytes> remembered;
+}  // namespace
+
+void remember_file(const std::shared_ptr<const SharedBytes>& bytes) {
+    if (bytes->file() >= 0) remembered = bytes;
+}
+
+// Bytes that are still there are at an address that no others have.
+int file_behind(asio::const_buffer buffer) {
+    const auto bytes = remembered.lock();
+    const bool same = bytes && bytes->data() == buffer.data() && bytes->size() == buffer.size();
+    return same ? bytes->file() : -1;
+}
+
+std::error_code FileSend::advance(int socket) {
+    while (head_.size() + left_ > 0) {
+        const ssize_t n = head_.size() > 0 ? ::send(socket, head_.data(), head_.size(),
+                                                    MSG_MORE | MSG_DONTWAIT | MSG_NOSIGNAL)
+                                           : ::sendfile(socket, file_, &offset_, left_);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return {errno, asio::error::get_system_category()};
+        if (n == 0) return asio::error::eof;  // the file is shorter: cannot happen
+        const auto moved = static_cast<std::size_t>(n);
+        sent_ += moved;
+        if (head_.size() > 0) {
+            head_ += moved;
+        } else {
+            left_ -= moved;
+        }
+    }
+    return {};
 }
 
 void MeteredSocket::say_farewell() {

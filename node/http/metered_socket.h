@@ -1,16 +1,21 @@
 #pragma once
 
 #include <asio/buffer.hpp>
+#include <asio/compose.hpp>
 #include <asio/error.hpp>
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
 #include <asio/write.hpp>
 #include <cstddef>
 #include <iterator>
+#include <memory>
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include "node/http/shared_bytes.h"
 
 namespace node {
 
@@ -109,13 +114,57 @@ class MeteredSocket : public asio::ip::tcp::socket {
         (void)Base::shutdown(what, error);  // `error` says it
     }
 
-  private:
+    // The request has its response: it counts no longer.
     void answered() { meter_->give_back(std::exchange(unanswered_, 0)); }
+
+  private:
     void say_farewell();
 
     ConnectionMeter* meter_;
     std::size_t unanswered_ = 0;  // bytes of requests since the last response
 };
+
+// RESTinio knows buffers in memory only. What this thread is about to send is remembered, so that
+// its file is found again when the buffers arrive at the socket.
+void remember_file(const std::shared_ptr<const SharedBytes>& bytes);
+// The file that has exactly the bytes of this buffer; -1 if none is remembered.
+[[nodiscard]] int file_behind(asio::const_buffer buffer);
+
+// Head and body on their way to one client.
+class FileSend {
+  public:
+    FileSend(asio::const_buffer head, int file, std::size_t size)
+        : head_(head), file_(file), left_(size) {}
+
+    // Gives the socket what it takes. would_block: call again when it is writable.
+    std::error_code advance(int socket);
+    [[nodiscard]] std::size_t sent() const { return sent_; }
+
+  private:
+    asio::const_buffer head_;  // what is left of it
+    int file_;
+    std::size_t left_;  // of the file
+    off_t offset_ = 0;
+    std::size_t sent_ = 0;
+};
+
+// As asio::async_write. The caller keeps head and file until the handler is called.
+template <class WriteHandler>
+void async_send_file(MeteredSocket& socket, FileSend send, WriteHandler&& handler) {
+    socket.answered();
+    asio::async_compose<WriteHandler, void(std::error_code, std::size_t)>(
+        [&socket, send, result = std::error_code{}, done = false](
+            auto& self, std::error_code error = {}) mutable {
+            if (done) return self.complete(result, send.sent());
+            result = error ? error : send.advance(socket.native_handle());
+            if (result == asio::error::would_block) {
+                return socket.async_wait(asio::socket_base::wait_write, std::move(self));
+            }
+            done = true;
+            asio::post(socket.get_executor(), std::move(self));  // never from within the call
+        },
+        handler, socket);
+}
 
 }  // namespace node
 
@@ -123,9 +172,17 @@ namespace asio {
 
 // RESTinio writes with asio::async_write, which gives the kernel at most 64 KiB per call: 55 calls
 // for a list of 10,000. This overload, found because it is declared before RESTinio is included,
-// gives it 1 MiB.
+// gives it 1 MiB, or the file that has the bytes.
 template <class Buffers, class WriteHandler>
 void async_write(node::MeteredSocket& socket, const Buffers& buffers, WriteHandler&& handler) {
+    const auto first = buffer_sequence_begin(buffers);
+    if (std::distance(first, buffer_sequence_end(buffers)) == 2) {
+        const const_buffer body = *std::next(first);
+        if (const int file = node::file_behind(body); file >= 0) {
+            return node::async_send_file(socket, {*first, file, body.size()},
+                                         std::forward<WriteHandler>(handler));
+        }
+    }
     async_write(
         socket, buffers,
         [](const std::error_code& error, std::size_t) {

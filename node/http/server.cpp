@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <csignal>
 #include <map>
 #include <mutex>
 #include <restinio/http_server.hpp>
@@ -34,6 +35,7 @@ using Running = HttpServer::Running;
 
 struct Handler {
     Running* running;
+    asio::io_context* io;
     restinio::request_handling_status_t operator()(restinio::request_handle_t request) const;
 };
 
@@ -102,8 +104,9 @@ namespace {
 
 class RestinioExchange final : public Exchange {
   public:
-    RestinioExchange(std::shared_ptr<Running> running, restinio::request_handle_t handle)
-        : running_(std::move(running)), handle_(std::move(handle)) {
+    RestinioExchange(std::shared_ptr<Running> running, asio::io_context& io,
+                     restinio::request_handle_t handle)
+        : running_(std::move(running)), io_(&io), handle_(std::move(handle)) {
         const auto& header = handle_->header();
         request_.method = method_of(header.method());
         head_only_ = header.method() == restinio::http_method_head();
@@ -137,12 +140,21 @@ class RestinioExchange final : public Exchange {
         const bool body = !head_only_ && response.status != 304;
         if (body && !response.shared_body) head += response.body;
         parts.emplace_back(std::move(head));
-        if (body && response.shared_body) parts.emplace_back(std::move(response.shared_body));
-        connection->write_response_parts(handle_->request_id(),
-                                         {restinio::response_parts_attr_t::final_parts,
-                                          restinio::response_connection_attr(keep_alive_)},
-                                         restinio::write_group_t{std::move(parts)});
-        if (upgrade_) resume_time_limits(connection);
+        std::shared_ptr<const SharedBytes> shared;
+        if (body && response.shared_body) parts.emplace_back(shared = response.shared_body);
+        // Never from within the handler: RESTinio would read on twice, and refuse what it reads the
+        // second time, if the client has pipelined.
+        asio::post(
+            *io_, [connection = std::move(connection), id = handle_->request_id(),
+                   group = restinio::write_group_t{std::move(parts)}, shared = std::move(shared),
+                   keep_alive = keep_alive_, upgrade = upgrade_]() mutable {
+                if (shared) remember_file(shared);
+                connection->write_response_parts(id,
+                                                 {restinio::response_parts_attr_t::final_parts,
+                                                  restinio::response_connection_attr(keep_alive)},
+                                                 std::move(group));
+                if (upgrade) resume_time_limits(connection);
+            });
     }
 
   private:
@@ -157,6 +169,7 @@ class RestinioExchange final : public Exchange {
     }
 
     std::shared_ptr<Running> running_;
+    asio::io_context* io_;  // of `running_`
     restinio::request_handle_t handle_;
     Request request_;
     bool head_only_ = false;
@@ -166,7 +179,7 @@ class RestinioExchange final : public Exchange {
 
 restinio::request_handling_status_t Handler::operator()(restinio::request_handle_t request) const {
     const auto exchange =
-        std::make_shared<RestinioExchange>(running->shared_from_this(), std::move(request));
+        std::make_shared<RestinioExchange>(running->shared_from_this(), *io, std::move(request));
     try {
         route(running->api, exchange);
     } catch (const std::exception& failure) {  // of a library: we throw nothing ourselves
@@ -186,7 +199,7 @@ void configure(Settings& settings, const HttpOptions& options, Running& running,
         .protocol(address.is_v6() ? asio::ip::tcp::v6() : asio::ip::tcp::v4())
         .port(running.port != 0 ? running.port : options.port)
         .logger(io)
-        .request_handler(std::make_unique<Handler>(Handler{&running}))
+        .request_handler(std::make_unique<Handler>(Handler{&running, &io}))
         .max_parallel_connections(connections_allowed(limits.max_connections) / threads)
         .max_pipelined_requests(1)
         .read_next_http_message_timelimit(limits.request_time)
@@ -216,6 +229,14 @@ Result<asio::ip::address> listen_address(const std::string& host) {
                      "http: \"" + host + "\" is no IP address; 127.0.0.1 and 0.0.0.0 are usual"};
     }
     return address;
+}
+
+// sendfile() has no MSG_NOSIGNAL. A signal that its own thread blocks does nothing.
+void ignore_closed_sockets() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 // Several acceptors may share a port that each declares to be shared, and so could a second agent:
@@ -289,7 +310,10 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpOptions options, HttpC
                          ": " + (system ? system->code().message() : std::string{failure.what()})};
     }
     for (const auto& worker : running->workers) {
-        worker->thread = std::thread([io = &worker->io] { io->run(); });
+        worker->thread = std::thread([io = &worker->io] {
+            ignore_closed_sockets();
+            io->run();
+        });
     }
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(running)));
 }

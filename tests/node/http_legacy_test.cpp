@@ -1,10 +1,12 @@
 #include "tests/support/http_fixture.h"
+#include "tests/support/raw_connection.h"
 
 // The end points of the systems that this one replaces: their shapes are a promise.
 
 namespace {
 
 using test::json;
+using test::RawConnection;
 using HttpLegacy = test::HttpTest;
 
 constexpr std::uint64_t kEarly = 1'700'000'000;
@@ -148,6 +150,47 @@ TEST_F(HttpLegacy, AnUnchangedListIsNotSentAgain) {
     EXPECT_EQ(changed.status, 200);
     EXPECT_NE(changed.headers.at("etag"), etag);
     EXPECT_EQ(json::parse(changed.body).size(), 2U);
+}
+
+// Answers that wait in the socket while the list goes on to change; those of each size leave in
+// another way.
+TEST_F(HttpLegacy, AListArrivesWholeHoweverSlowlyItIsRead) {
+    constexpr int kRequests = 200;
+    int rows = 0;
+    for (const int size : {1, 150, 700}) {
+        json all = json::object();
+        for (; rows < size; ++rows) {
+            all["h" + std::to_string(rows) + ":1"] = {{"app_name", std::string(60, 'a')},
+                                                      {"last_update", 0}};
+        }
+        ASSERT_EQ(post("/registry/register_all", all).body, "Success!");
+        const std::string before = get("/registry/list").body;
+
+        const RawConnection slow(address(), SOCK_STREAM, 4096);
+        std::string requests;
+        for (int i = 0; i < kRequests; ++i)
+            requests += "GET /registry/list HTTP/1.1\r\nHost: h\r\n\r\n";
+        requests += "GET /registry/list HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        ASSERT_TRUE(slow.send(requests));
+        // The first answers are under way, and most of the others are made from what follows now.
+        ASSERT_EQ(
+            post("/registry/register_instance", row("late" + std::to_string(size), "b", 0)).body,
+            "success");
+        const std::string after = get("/registry/list").body;
+
+        std::string read = slow.read(std::size_t{1} << 30);
+        int answers = 0;
+        for (std::string_view left = read; !left.empty(); ++answers) {
+            const auto head_end = left.find("\r\n\r\n");
+            ASSERT_NE(head_end, std::string_view::npos) << left.size() << " bytes are left";
+            left.remove_prefix(head_end + 4);
+            const auto& expected = left.starts_with(after) ? after : before;
+            ASSERT_TRUE(left.starts_with(expected)) << "answer " << answers << " of " << size
+                                                    << ", " << left.size() << " bytes are left";
+            left.remove_prefix(expected.size());
+        }
+        EXPECT_EQ(answers, kRequests + 1);
+    }
 }
 
 TEST_F(HttpLegacy, AFullCoreIsSaidToBeBusy) {

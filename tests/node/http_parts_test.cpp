@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "gossip/table.h"
 #include "node/http/exchange.h"
@@ -65,8 +66,27 @@ TEST(HttpHead, NothingChangedHasNoLength) {
 
 TEST(HttpHead, ASharedBodyIsMeasured) {
     node::Response response;
-    response.shared_body = std::make_shared<const std::string>(1000, 'x');
+    response.shared_body = std::make_shared<const node::SharedBytes>(std::string(1000, 'x'));
     EXPECT_NE(format_head(response, true).find("Content-Length: 1000\r\n"), std::string::npos);
+}
+
+TEST(SharedBytes, AreTheSameInAFileAsInABuffer) {
+    using node::SharedBytes;
+    for (const std::size_t size :
+         {std::size_t{0}, SharedBytes::kFileFrom - 1, SharedBytes::kFileFrom, SharedBytes::kFileTo,
+          SharedBytes::kFileTo + 1}) {
+        std::string bytes(size, 'x');
+        for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>('a' + i % 23);
+        const SharedBytes shared(bytes);
+        EXPECT_EQ(std::string_view(shared.data(), shared.size()), bytes);
+        const bool in_file = size >= SharedBytes::kFileFrom && size <= SharedBytes::kFileTo;
+        ASSERT_EQ(shared.file() >= 0, in_file) << size;
+        if (!in_file) continue;
+        std::string read(size + 1, '\0');
+        EXPECT_EQ(::pread(shared.file(), read.data(), read.size(), 0), static_cast<ssize_t>(size));
+        read.resize(size);
+        EXPECT_EQ(read, bytes);
+    }
 }
 
 TEST(HttpProblem, IsJsonWhateverItQuotes) {
@@ -102,14 +122,18 @@ TEST(ListCache, ARevisionIsSerialisedOnce) {
     node::ListCache cache("n1");
     const auto first = view_of(builder, "h:1");
     const auto page = cache.page(first);
+    const auto has = [](const auto& some, std::string_view part) {
+        return std::string_view(some->body->data(), some->body->size()).find(part) !=
+               std::string_view::npos;
+    };
     EXPECT_EQ(cache.page(first)->body.get(), page->body.get());
     EXPECT_EQ(page->etag, "\"n1." + std::to_string(first->revision()) + "\"");
-    EXPECT_NE(page->body->find("h:1"), std::string::npos);
+    EXPECT_TRUE(has(page, "h:1"));
 
     const auto second = view_of(builder, "h:2");
     const auto next = cache.page(second);
-    EXPECT_NE(next->body->find("h:2"), std::string::npos);
-    EXPECT_EQ(page->body->find("h:2"), std::string::npos) << "a page that is being sent changed";
+    EXPECT_TRUE(has(next, "h:2"));
+    EXPECT_FALSE(has(page, "h:2")) << "a page that is being sent changed";
     // A reader that was overtaken does not push the cache back.
     EXPECT_EQ(cache.page(first)->body.get(), next->body.get());
 }

@@ -14,14 +14,18 @@ namespace test {
 // A socket without manners, for what a well-behaved client library would not send.
 class RawConnection {
   public:
-    // `type` is SOCK_STREAM or SOCK_DGRAM; `address` is ipv4:port. Reads give up after 10 s.
-    RawConnection(const std::string& address, int type)
+    // `type` is SOCK_STREAM or SOCK_DGRAM; `address` is ipv4:port. Reads give up after 10 s. The
+    // kernel's least is the least that `receive_buffer` gives; 0: its default.
+    RawConnection(const std::string& address, int type, int receive_buffer = 0)
         : fd_(::socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
         const auto colon = address.rfind(':');
         sockaddr_in to{};
         to.sin_family = AF_INET;
         to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
         ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
+        if (receive_buffer > 0) {
+            ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+        }
         const timeval limit{.tv_sec = 10, .tv_usec = 0};
         ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
