@@ -55,6 +55,7 @@ Result<Config> validated(Config config) {
         .field("ping_retry", c.ping_retry, 1ms, 1min)
         .field("ping_tries", c.ping_tries, 1, 16)
         .field("suspicion", c.suspicion, 10ms, 1h)
+        .field("refused", c.refused, 10ms, 1h)
         .field("seed_retry_min", c.seed_retry_min, 10ms, 1h)
         .field("seed_retry_max", c.seed_retry_max, c.seed_retry_min, 1h)
         .field("rejoin_period", c.rejoin_period, 10ms, 1h)

@@ -20,8 +20,9 @@ struct Config {
     milliseconds interval{1000};       // T: one probe and `peers` exchanges per period, +-10 %
     unsigned peers = 1;                // K: exchanges per period
     milliseconds ping_retry{250};      // a lost ping is repeated after this
-    unsigned ping_tries = 3;           // and given up after so many
+    unsigned ping_tries = 2;           // and after so many the jury is asked
     milliseconds suspicion{2000};      // W: SUSPECT -> DEAD at the accuser, 3 W elsewhere
+    milliseconds refused{500};         // the same, after a refusal that others confirm
     milliseconds seed_retry_min{250};  // back-off between pings of an unanswering seed
     milliseconds seed_retry_max{10'000};
     milliseconds rejoin_period{10'000};  // one DEAD member, or a seed that is not ALIVE

@@ -41,6 +41,7 @@ void Core::start(Now now, Output& out) {
         if (record && record->kind() == RecordKind::instance) impl_->follow_lease(*record, t);
     }
     impl_->announce(t);
+    impl_->resume_suspicions(t);
 }
 
 void Core::set_seeds(std::vector<Endpoint> seeds, Now now) {
@@ -99,8 +100,18 @@ void Core::receive(const Endpoint& from, Bytes datagram, Now now, Output& out) {
         case MessageType::renew:
             core.receive_renew(body, t);
             return;
+        case MessageType::judge:
+            core.receive_judge(header, body, from, t);
+            return;
+        case MessageType::vote:
+            core.receive_vote(header, body, from, t);
+            return;
     }
     ++core.counters.unknown_type;  // of a later release
+}
+
+void Core::refused(const Endpoint& by, Now now, Output& out) {
+    impl_->refused(by, {now, out});
 }
 
 void Core::stream_accepted(StreamId id, const Endpoint& from, Now, Output&) {
@@ -181,6 +192,10 @@ Wall::time_point Core::horizon() const {
     return Wall::time_point{milliseconds{static_cast<std::int64_t>(impl_->table.horizon_ms())}};
 }
 
+bool Core::partition_suspected(Now now) const {
+    return impl_->partition_suspected(now.mono);
+}
+
 bool Core::joined() const {
     return impl_->contacted || std::ranges::all_of(impl_->seeds, [&](const Endpoint& seed) {
                return seed == impl_->self.gossip;
@@ -202,6 +217,7 @@ void Output::clear() {
     arena.clear();
     streams.clear();
     touched.clear();
+    beliefs.clear();
     events.clear();
     members_changed = false;
     wiped = false;
@@ -227,6 +243,8 @@ std::string_view name(Event::Kind kind) {
             return "joined_cluster";
         case Event::Kind::reset_behind:
             return "reset_behind";
+        case Event::Kind::partition_suspected:
+            return "partition_suspected";
     }
     return "unknown";
 }

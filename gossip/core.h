@@ -66,6 +66,8 @@ struct Counters {
     std::uint64_t flood_records_in = 0, flood_records_new = 0;  // copies, and first copies
     std::uint64_t repair_bytes_out = 0, repair_control_bytes_out = 0;
     std::uint64_t exchanges = 0, diffs = 0, peel_failures = 0, syncs = 0, snapshots_served = 0;
+    // The failure detector: rounds opened, own verdicts, votes given, claims refuted.
+    std::uint64_t trials = 0, convictions = 0, votes = 0, refutations = 0;
     // Dropped, and why.
     std::uint64_t malformed = 0, foreign_cluster = 0, foreign_version = 0, unknown_type = 0;
     std::uint64_t below_horizon = 0, from_future = 0, table_full = 0;
@@ -112,6 +114,9 @@ class Core {
 
     // ---- the network
     void receive(const Endpoint& from, Bytes datagram, Now now, Output& out);
+    // The host there said that nobody listens at this address (ICMP port unreachable, or a refused
+    // connection): evidence that its node is no more.
+    void refused(const Endpoint& by, Now now, Output& out);
     void stream_accepted(StreamId id, const Endpoint& from, Now now, Output& out);
     void stream_received(StreamId id, Bytes frame, Now now, Output& out);
     void stream_drained(StreamId id, Now now, Output& out);  // opened, or all sent: ready for more
@@ -135,6 +140,9 @@ class Core {
     [[nodiscard]] Agreement agreement() const;
     // The latest last_update heard for a row, exact at its owner.
     [[nodiscard]] std::uint64_t last_update(const Record& record) const;
+    // More than half of the members died within a minute, or this node accused too many: it, or a
+    // part of the cluster, is probably cut off.
+    [[nodiscard]] bool partition_suspected(Now now) const;
     [[nodiscard]] bool joined() const;  // at least one other member answered, or there are no seeds
     [[nodiscard]] milliseconds clock_offset() const;  // added to the wall clock of our stamps
     [[nodiscard]] Wall::time_point horizon() const;

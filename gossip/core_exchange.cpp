@@ -46,7 +46,10 @@ void Core::Impl::receive_ping(const Header& header, Bytes body, std::size_t size
     }
     const Member* member = members.find(header.from);
     if (member && member->gossip != from) member = nullptr;
-    if (member) heard(header.from, ping->digest);
+    if (member) {
+        heard(header.from, ping->digest);
+        note_life(header.from, t.now.mono);
+    }
     Ack ack;
     ack.ping_seq = header.seq;
     ack.digest = digest(t.now);
@@ -115,8 +118,15 @@ void Core::Impl::receive_ack(const Header& header, Bytes body, const Endpoint& f
         return;
     }
     heard(header.from, ack->digest);
+    for (const Inquest& inquest :
+         detector.inquests.answered(ack->ping_seq, from, header.from, t.now.mono)) {
+        vote(inquest, t);
+    }
     const std::optional<Probe> probe = probes.answered(ack->ping_seq, from);
     if (!probe) return;  // late, repeated, a census, or forged
+    note_life(header.from, t.now.mono);
+    observe(header.from, Acked{}, t);
+    if (probe->target != NodeId{} && probe->target != header.from) succeeded(probe->target, t);
     const std::int64_t rtt = (t.now.mono - probe->sent).count();
     const std::int64_t ours = wall(t.now).time_since_epoch().count() - rtt / 2;
     const std::int64_t ahead = static_cast<std::int64_t>(ack->digest.clock_ms) - ours;

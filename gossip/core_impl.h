@@ -6,6 +6,7 @@
 
 #include "gossip/clock_offset.h"
 #include "gossip/core.h"
+#include "gossip/detector.h"
 #include "gossip/leases.h"
 #include "gossip/membership.h"
 #include "gossip/outbox.h"
@@ -46,6 +47,8 @@ struct Core::Impl {
     // ---- core_records.cpp: the only places where the table changes, and what follows from it
     Merge accept(Bytes bytes, Path path, NodeId from, const Turn& t);
     bool merge_own(const Record& record, const Turn& t, bool coalesce = false);
+    void correct(const RecordFields& claim, NodeId from, const Turn& t);
+    void warn(const Record& claim, const Turn& t);
     void follow(const Record& record, const Turn& t);
     void follow_node(const Record& record, const Turn& t);
     void follow_lease(const Record& record, const Turn& t);
@@ -93,12 +96,42 @@ struct Core::Impl {
     NodeId exchange(const Turn& t);
     void find_members(const Turn& t);
     void expire_probes(const Turn& t);
-    void expire_suspicions(const Turn& t);
-    void declare(const Member& member, MemberState state, const Turn& t);
-    void refute(const NodeRecord& claim, const Turn& t);
     void heard(NodeId peer, const Digest& peer_digest);
     [[nodiscard]] const Record* node_record(NodeId id) const;
     [[nodiscard]] bool has_peers() const;
+
+    // ---- core_jury.cpp: what is believed of them
+    [[nodiscard]] Windows windows(const Member& member) const;
+    [[nodiscard]] Belief belief_of(const Member& member) const;
+    void believe(const NodeRecord& claim, const Turn& t);
+    void observe(NodeId id, const Observation& what, const Turn& t);
+    void adopt(NodeId id, const Belief& before, const Belief& after, const Turn& t);
+    void note_life(NodeId id, Mono::time_point now);
+    [[nodiscard]] bool recently_heard(NodeId id, Mono::time_point now) const;
+    void resume_detector(const Turn& t);
+    void resume_suspicions(const Turn& t);
+    void expire_doubts(const Turn& t);
+    void notify(NodeId id, const Turn& t);
+    void declare(const Member& member, MemberState state, const Turn& t);
+    void note_death(const Turn& t);
+    void suspect_partition(const Turn& t);
+    [[nodiscard]] bool partition_suspected(Mono::time_point now) const;
+    void accuse(const Member& subject, Evidence evidence, const std::vector<NodeId>& asked,
+                const Turn& t);
+    void ask(const Trial& trial, const Turn& t);
+    void convict(const Trial& trial, const Turn& t);
+    void refused(const Endpoint& by, const Turn& t);
+    void suspect_refusal(const Member& member, const Turn& t);
+    void succeeded(NodeId former, const Turn& t);
+    [[nodiscard]] bool suspected_by_others(const Member& member) const;
+    void receive_vote(const Header& header, Bytes body, const Endpoint& from, const Turn& t);
+    void expire_trials(const Turn& t);
+    void receive_judge(const Header& header, Bytes body, const Endpoint& from, const Turn& t);
+    void ping_subject(Inquest& inquest, const Turn& t);
+    void vote(const Inquest& inquest, const Turn& t);
+    void expire_inquests(const Turn& t);
+    void refute(const NodeRecord& claim, const Turn& t);
+    void lose_patience(const Turn& t);
 
     // ---- core_streams.cpp
     void open_stream(const Endpoint& to, StreamRequest request, const Turn& t);
@@ -131,7 +164,7 @@ struct Core::Impl {
     Sender sender;
     Outbox outbox;
     Probes probes;
-    Suspicions suspicions;
+    FailureDetector detector;
     Leases leases;
 
     // Flood.

@@ -25,6 +25,7 @@ void Core::Impl::announce(const Turn& t) {
     me.info.protocol = kProtocol;
     me.info.name = self.name;
     me.info.http = self.http;
+    me.info.patience = detector.patience;
     me.incarnation_ms = digest(t.now).clock_ms;
     if (const Record* before = node_record(self.id)) {
         const Result<NodeRecord> was = decode_node(before->fields());
@@ -33,13 +34,6 @@ void Core::Impl::announce(const Turn& t) {
     const Record record = encode(me, config.key);
     if (!merge_own(record, t)) return;
     members.apply(me);
-}
-
-// Somebody holds a claim about us that is not true, or is about an earlier life.
-void Core::Impl::refute(const NodeRecord& claim, const Turn& t) {
-    members.apply(claim);
-    if (!started || leaving_until != Mono::time_point::max()) return;
-    announce(t);
 }
 
 void Core::Impl::heard(NodeId peer, const Digest& peer_digest) {
@@ -139,36 +133,10 @@ void Core::Impl::expire_probes(const Turn& t) {
         if (!probe.member) continue;
         hurry(t.now);
         const Member* member = members.find(probe.target);
-        if (!member || member->state != MemberState::alive) continue;
-        suspicions.start(member->id, member->incarnation_ms, t.now.mono + config.suspicion, true,
-                         t.now.mono);
-        declare(*member, MemberState::suspect, t);
-    }
-}
-
-void Core::Impl::expire_suspicions(const Turn& t) {
-    for (const NodeId id : suspicions.reminders(t.now.mono)) {
-        const Member* member = members.find(id);
-        const Record* claim = node_record(id);
-        if (member && claim) send_records({*claim}, PutMode::repair, member->gossip, t);
-    }
-    for (const NodeId id : suspicions.expire(t.now.mono)) {
-        const Member* member = members.find(id);
-        if (member && member->state == MemberState::suspect) {
-            declare(*member, MemberState::dead, t);
+        if (member && member->state == MemberState::alive) {
+            accuse(*member, Evidence::silence, {}, t);
         }
     }
-}
-
-// The claim names no accuser, so that concurrent accusations are one record.
-void Core::Impl::declare(const Member& member, MemberState state, const Turn& t) {
-    const Record* known = node_record(member.id);
-    if (!known) return;
-    Result<NodeRecord> node = decode_node(known->fields());
-    if (!node) return;
-    NodeRecord claim = std::move(node).value();
-    claim.state = state;
-    merge_own(encode(claim, config.key), t);
 }
 
 }  // namespace gossip

@@ -58,6 +58,7 @@ Merge Core::Impl::accept(Bytes bytes, Path path, NodeId from, const Turn& t) {
     const Merge verdict = table.consider(*parsed, digest, wall(t.now));
     switch (verdict) {
         case Merge::known:
+            correct(*parsed, from, t);
             return verdict;
         case Merge::below_horizon:
             ++counters.below_horizon;
@@ -92,6 +93,7 @@ Merge Core::Impl::accept(Bytes bytes, Path path, NodeId from, const Turn& t) {
     const bool joining = t.now.mono < contacted_at + kJoinPeriods * config.interval;
     if (path == Path::repair && (joining || old > kFloodShouldHaveCome)) hurry(t.now);
     follow(record, t);
+    if (path == Path::repair && record.kind() == RecordKind::node) warn(record, t);
     return verdict;
 }
 
@@ -112,6 +114,24 @@ bool Core::Impl::merge_own(const Record& record, const Turn& t, bool coalesce) {
     return true;
 }
 
+// An old claim about this node itself: whoever holds it has missed the refutation.
+void Core::Impl::correct(const RecordFields& claim, NodeId from, const Turn& t) {
+    if (claim.kind != RecordKind::node || claim.owner != self.id) return;
+    const Member* teller = members.find(from);
+    const Record* ours = node_record(self.id);
+    if (!teller || !ours || claim.stamp >= ours->stamp()) return;
+    if (claim.stamp.counter() == 0) return;  // an old ALIVE harms nobody, and floods bring many
+    send_records({*ours}, PutMode::repair, teller->gossip, t);
+}
+
+// What a sketch found against a member may be old: it should hear of it.
+void Core::Impl::warn(const Record& claim, const Turn& t) {
+    const Result<NodeRecord> node = decode_node(claim.fields());
+    if (!node || node->id == self.id) return;
+    if (node->state != MemberState::suspect && node->state != MemberState::dead) return;
+    send_records({claim}, PutMode::repair, node->info.gossip, t);
+}
+
 void Core::Impl::follow(const Record& record, const Turn& t) {
     if (record.kind() == RecordKind::node) follow_node(record, t);
     if (record.kind() == RecordKind::instance) follow_lease(record, t);
@@ -129,36 +149,7 @@ void Core::Impl::follow_node(const Record& record, const Turn& t) {
         t.out.members_changed = true;
         return;
     }
-    const Member* before = members.find(node->id);
-    if (!before && members.all().size() >= config.max_members) return;
-    const bool was_there = before && before->reachable();
-    const bool was_fine = before && before->state == MemberState::alive;
-    members.apply(*node);
-    t.out.members_changed = true;
-    switch (node->state) {
-        case MemberState::alive:
-            suspicions.clear(node->id);
-            if (!was_there)
-                t.out.events.push_back(
-                    {before ? Event::Kind::member_alive : Event::Kind::member_joined, node->id, 0});
-            if (was_there && !was_fine)
-                t.out.events.push_back({Event::Kind::member_alive, node->id, 0});
-            break;
-        case MemberState::suspect:
-            suspicions.start(node->id, node->incarnation_ms, t.now.mono + 3 * config.suspicion,
-                             false, t.now.mono);
-            t.out.events.push_back({Event::Kind::member_suspect, node->id, 0});
-            break;
-        case MemberState::dead:
-        case MemberState::left:
-            suspicions.clear(node->id);
-            probes.forget(node->id);
-            heard_digests.erase(node->id);
-            t.out.events.push_back({node->state == MemberState::dead ? Event::Kind::member_dead
-                                                                     : Event::Kind::member_left,
-                                    node->id, 0});
-            break;
-    }
+    believe(*node, t);
 }
 
 void Core::Impl::follow_lease(const Record& record, const Turn& t) {

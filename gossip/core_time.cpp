@@ -60,7 +60,10 @@ void Core::Impl::tick(const Turn& t) {
         find_members(t);
         run_period(t);
         expire_probes(t);
-        expire_suspicions(t);
+        expire_inquests(t);
+        expire_trials(t);
+        expire_doubts(t);
+        lose_patience(t);
         lapse(t);
     }
     while (!pushes.empty() && pushes.front().deadline <= t.now.mono) {
@@ -76,7 +79,8 @@ Mono::time_point Core::Impl::next_wakeup() const {
     Mono::time_point next = std::min(next_housekeeping, next_pump);
     if (started) {
         next = std::min({next, next_refresh, next_search, next_period, probes.next(),
-                         suspicions.next(), leases.next(), next_farewell, outbox.next_due()});
+                         detector.jury.next(), detector.inquests.next(), detector.doubts.next(),
+                         leases.next(), next_farewell, outbox.next_due()});
     }
     for (const Push& p : pushes) next = std::min(next, p.deadline);
     if (!outbox.empty()) next = std::min(next, last_flush + flush_interval);
@@ -89,7 +93,7 @@ void Core::Impl::notice_lag(const Turn& t) {
     if (expected_wakeup == Mono::time_point::max() || t.now.mono < expected_wakeup + kLag) return;
     const Mono::duration lag = t.now.mono - expected_wakeup;
     probes.restart(t.now.mono);
-    suspicions.restart(lag);
+    resume_detector(t);
     leases.extend(lag);
 }
 
@@ -137,7 +141,7 @@ void Core::Impl::wipe(const Turn& t) {
     members.clear();
     outbox.clear();
     leases.clear();
-    suspicions.clear();
+    detector = FailureDetector{};
     pushes.clear();
     touches.clear();
     renewed_elsewhere.clear();

@@ -40,6 +40,7 @@ Record encode(const NodeRecord& node, HashKey hash_key) {
     w.u8(node.info.protocol.max);
     w.text(node.info.name);
     w.text(node.info.http);
+    w.u8(node.info.patience);
     w.raw(as_bytes(node.info.trailing));
     RecordFields fields;
     fields.kind = RecordKind::node;
@@ -76,12 +77,17 @@ Result<NodeRecord> decode_node(const RecordFields& fields) {
     node.info.protocol.max = r.u8();
     node.info.name = r.text();
     node.info.http = r.text();
+    node.info.patience = r.u8();
     node.info.trailing = as_text(r.rest());
     if (!r.ok()) return malformed("whose value ends early");
     if (!node.info.gossip.valid()) return malformed("with port 0");
     if (node.info.protocol.min == 0 || node.info.protocol.min > node.info.protocol.max) {
         return malformed("with protocols " + std::to_string(node.info.protocol.min) + " to " +
                          std::to_string(node.info.protocol.max));
+    }
+    if (node.info.patience == 0 || node.info.patience > kMaxPatience) {
+        return malformed("with patience " + std::to_string(node.info.patience) + "; 1 to " +
+                         std::to_string(kMaxPatience));
     }
     return node;
 }

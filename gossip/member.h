@@ -15,6 +15,12 @@ enum class MemberState : std::uint8_t { alive = 0, suspect = 1, dead = 2, left =
 
 [[nodiscard]] std::string_view name(MemberState state);
 
+// Why a member is suspected. A refusal: its host says that nobody listens at its address any more.
+// Silence may have many reasons.
+enum class Evidence : std::uint8_t { silence = 0, refusal = 1 };
+// What a juror, who was asked about a member, found.
+enum class Vote : std::uint8_t { silent = 0, alive = 1, refused = 2 };
+
 // Two major versions do not speak; of one major version the lower minor is spoken.
 struct ProtocolRange {
     std::uint8_t min = 1;
@@ -22,14 +28,19 @@ struct ProtocolRange {
     bool operator==(const ProtocolRange&) const = default;
 };
 
+constexpr std::uint8_t kMaxPatience = 8;
+
 // The value of a node record: how to reach the node. The accuser is not in it, so that concurrent
 // accusations are one record.
 struct NodeInfo {
     Endpoint gossip;
     ProtocolRange protocol;
-    std::string name;      // for people; not an identity
-    std::string http;      // host:port of its API
-    std::string trailing;  // fields of a later release
+    std::string name;  // for people; not an identity
+    std::string http;  // host:port of its API
+    // Everybody multiplies the time that it has to refute a suspicion by this: a node that had to
+    // refute often damps itself.
+    std::uint8_t patience = 1;  // to kMaxPatience
+    std::string trailing;       // fields of a later release
     bool operator==(const NodeInfo&) const = default;
 };
 

@@ -30,6 +30,7 @@ void Membership::apply(const NodeRecord& node) {
     member.incarnation_ms = node.incarnation_ms;
     member.state = node.state;
     member.protocol = node.info.protocol;
+    member.patience = node.info.patience;
 
     const auto at = lower_bound(*members_, node.id) - members_->begin();
     std::vector<Member>& members = own();
@@ -41,6 +42,17 @@ void Membership::apply(const NodeRecord& node) {
     } else {
         members.insert(members.begin() + at, member);
     }
+}
+
+void Membership::set(NodeId id, std::uint64_t incarnation_ms, MemberState state) {
+    const Member* known = find(id);
+    if (!known) return;
+    const auto at = known - members_->data();
+    Member& member = own()[static_cast<std::size_t>(at)];
+    --counts_[index(member.state)];
+    ++counts_[index(state)];
+    member.incarnation_ms = incarnation_ms;
+    member.state = state;
 }
 
 void Membership::remove(NodeId id) {

@@ -17,6 +17,7 @@ struct Member {
     std::uint64_t incarnation_ms = 0;
     MemberState state = MemberState::alive;
     ProtocolRange protocol;
+    std::uint8_t patience = 1;
 
     // Gets gossip and is asked: everyone but the dead and those who left.
     [[nodiscard]] bool reachable() const { return state <= MemberState::suspect; }
@@ -28,6 +29,8 @@ class Membership {
   public:
     // Adds or changes a member. O(log n), O(n) for a new one.
     void apply(const NodeRecord& node);
+    // Changes what is believed of a known member. O(log n).
+    void set(NodeId id, std::uint64_t incarnation_ms, MemberState state);
     void remove(NodeId id);
     void clear();
 

@@ -50,6 +50,7 @@ struct Event {
         stamp_from_future,  // value: ms ahead
         joined_cluster,     // value: rows received
         reset_behind,       // our horizon was ahead of the cluster's: the table was wiped
+        partition_suspected,
     };
     Kind kind;
     NodeId node;
@@ -67,6 +68,13 @@ struct Output {
     std::string arena;  // the bytes of `datagrams`
     std::vector<StreamAction> streams;
     std::vector<Touch> touched;  // renewed leases: for the view only
+    // What readers should believe of members, whatever the records say. After these: a later
+    // record of the member counts again.
+    struct Belief {
+        NodeId node;
+        MemberState state;
+    };
+    std::vector<Belief> beliefs;
     std::vector<Event> events;
     bool members_changed = false;
     bool wiped = false;  // everything before this turn is void: drop the disk's rows and the view

@@ -39,41 +39,4 @@ void Probes::restart(Mono::time_point now) {
     for (Probe& p : probes_) p.sent = now;
 }
 
-void Suspicions::start(NodeId id, std::uint64_t incarnation_ms, Mono::time_point deadline,
-                       bool accuser, Mono::time_point now) {
-    Deadline& entry = deadlines_[id];
-    if (entry.incarnation_ms == incarnation_ms) return;
-    entry = {incarnation_ms, deadline, accuser ? now : Mono::time_point::max()};
-}
-
-std::vector<NodeId> Suspicions::reminders(Mono::time_point now) {
-    std::vector<NodeId> due;
-    for (auto& [id, deadline] : deadlines_) {
-        if (deadline.reminder > now) continue;
-        deadline.reminder = now + kReminder;
-        due.push_back(id);
-    }
-    return due;
-}
-
-std::vector<NodeId> Suspicions::expire(Mono::time_point now) {
-    std::vector<NodeId> due;
-    for (const auto& [id, deadline] : deadlines_) {
-        if (deadline.at <= now) due.push_back(id);
-    }
-    for (const NodeId id : due) deadlines_.erase(id);
-    return due;
-}
-
-Mono::time_point Suspicions::next() const {
-    Mono::time_point next = Mono::time_point::max();
-    for (const auto& [id, deadline] : deadlines_)
-        next = std::min({next, deadline.at, deadline.reminder});
-    return next;
-}
-
-void Suspicions::restart(Mono::duration lag) {
-    for (auto& [id, deadline] : deadlines_) deadline.at += lag;
-}
-
 }  // namespace gossip

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <vector>
 
@@ -47,32 +46,6 @@ class Probes {
     milliseconds retry_;
     unsigned tries_;
     std::vector<Probe> probes_;
-};
-
-// When suspected members are declared dead. The verdict of a probe reaches the table as a SUSPECT
-// record; this class only counts down.
-class Suspicions {
-  public:
-    static constexpr Mono::duration kReminder{400};  // between notices to the suspect
-
-    // Restarts the clock for a new incarnation only. `accuser`: reminders() are due, so that the
-    // suspect can refute in time.
-    void start(NodeId id, std::uint64_t incarnation_ms, Mono::time_point deadline, bool accuser,
-               Mono::time_point now);
-    [[nodiscard]] std::vector<NodeId> reminders(Mono::time_point now);
-    void clear(NodeId id) { deadlines_.erase(id); }
-    void clear() { deadlines_.clear(); }
-    [[nodiscard]] std::vector<NodeId> expire(Mono::time_point now);
-    [[nodiscard]] Mono::time_point next() const;
-    void restart(Mono::duration lag);
-
-  private:
-    struct Deadline {
-        std::uint64_t incarnation_ms = 0;
-        Mono::time_point at;
-        Mono::time_point reminder;
-    };
-    std::map<NodeId, Deadline> deadlines_;
 };
 
 }  // namespace gossip

@@ -210,6 +210,44 @@ std::optional<Renew> decode_renew(Bytes body) {
     return renew;
 }
 
+void encode(const Judge& judge, std::string& out) {
+    Writer w{out};
+    w.u32(judge.nonce);
+    w.u64(judge.subject.value);
+    w.u64(judge.incarnation_ms);
+    w.u8(static_cast<std::uint8_t>(judge.evidence));
+}
+
+std::optional<Judge> decode_judge(Bytes body) {
+    Reader r{body};
+    Judge judge;
+    judge.nonce = r.u32();
+    judge.subject = {r.u64()};
+    judge.incarnation_ms = r.u64();
+    const std::uint8_t evidence = r.u8();
+    if (!r.ok() || evidence > static_cast<std::uint8_t>(Evidence::refusal)) return std::nullopt;
+    judge.evidence = static_cast<Evidence>(evidence);
+    return judge;
+}
+
+void encode(const Ballot& ballot, std::string& out) {
+    Writer w{out};
+    w.u32(ballot.nonce);
+    w.u64(ballot.subject.value);
+    w.u8(static_cast<std::uint8_t>(ballot.vote));
+}
+
+std::optional<Ballot> decode_ballot(Bytes body) {
+    Reader r{body};
+    Ballot ballot;
+    ballot.nonce = r.u32();
+    ballot.subject = {r.u64()};
+    const std::uint8_t vote = r.u8();
+    if (!r.ok() || vote > static_cast<std::uint8_t>(Vote::refused)) return std::nullopt;
+    ballot.vote = static_cast<Vote>(vote);
+    return ballot;
+}
+
 void encode(const Hello& hello, std::string& out) {
     Writer w{out};
     w.u16(kMagic);

@@ -29,7 +29,15 @@ constexpr ProtocolRange kProtocol{1, 1};
 // The version that two nodes speak: the highest that both know; none if there is no such.
 [[nodiscard]] std::optional<std::uint8_t> spoken(ProtocolRange a, ProtocolRange b);
 
-enum class MessageType : std::uint8_t { ping = 1, ack = 2, put = 3, want = 4, renew = 5 };
+enum class MessageType : std::uint8_t {
+    ping = 1,
+    ack = 2,
+    put = 3,
+    want = 4,
+    renew = 5,
+    judge = 6,
+    vote = 7
+};
 
 struct Header {
     std::uint8_t version = kProtocol.max;
@@ -130,6 +138,25 @@ struct Renew {
 };
 void encode(const Renew& renew, std::string& out);
 [[nodiscard]] std::optional<Renew> decode_renew(Bytes body);
+
+// To a juror: can you reach this member?
+struct Judge {
+    std::uint32_t nonce = 0;
+    NodeId subject;
+    std::uint64_t incarnation_ms = 0;
+    Evidence evidence = Evidence::silence;
+};
+void encode(const Judge& judge, std::string& out);
+[[nodiscard]] std::optional<Judge> decode_judge(Bytes body);
+
+// A juror's answer.
+struct Ballot {
+    std::uint32_t nonce = 0;  // of the question
+    NodeId subject;
+    Vote vote = Vote::silent;
+};
+void encode(const Ballot& ballot, std::string& out);
+[[nodiscard]] std::optional<Ballot> decode_ballot(Bytes body);
 
 // ---- streams: a frame is its type and a body of at most kMaxFrame - 1 bytes
 

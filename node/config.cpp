@@ -14,6 +14,8 @@ namespace {
 using gossip::Errc;
 using gossip::Error;
 using gossip::Result;
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
 
 // What is wrong with a text, or nothing.
 using Problem = std::optional<std::string>;
@@ -77,12 +79,14 @@ Problem set_advertise(AgentConfig& config, const std::string& text) {
     return {};
 }
 
-Problem set_interval(AgentConfig& config, const std::string& text) {
-    using namespace std::chrono_literals;
+Problem set_duration(milliseconds& value, const std::string& text, milliseconds least,
+                     milliseconds most) {
     const auto parsed = parse_duration(text);
     if (!parsed) return parsed.error().message;
-    if (*parsed < 100ms || *parsed > 60s) return quoted(text) + " is not from 100ms to 60s";
-    config.interval = *parsed;
+    if (*parsed < least || *parsed > most) {
+        return quoted(text) + " is not from " + duration_text(least) + " to " + duration_text(most);
+    }
+    value = *parsed;
     return {};
 }
 
@@ -121,7 +125,14 @@ const Setting kSettings[] = {
      [](AgentConfig& c, const std::string& text) { return set_number(c.fanout, text, 2, 32); }},
     {"peers", "N", "peers to compare tables with per interval, 1 to 16 (1)",
      [](AgentConfig& c, const std::string& text) { return set_number(c.peers, text, 1, 16); }},
-    {"interval", "DURATION", "time between comparisons, 100ms to 60s (1s)", set_interval},
+    {"interval", "DURATION", "time between comparisons, 100ms to 60s (1s)",
+     [](AgentConfig& c, const std::string& text) {
+         return set_duration(c.interval, text, 100ms, 60s);
+     }},
+    {"suspicion", "DURATION", "time that a silent node has to refute its death, 500ms to 60s (2s)",
+     [](AgentConfig& c, const std::string& text) {
+         return set_duration(c.suspicion, text, 500ms, 60s);
+     }},
     {"cluster", "NAME", "nodes of another cluster are ignored (hearsay)",
      [](AgentConfig& c, const std::string& text) { return set_label(c.cluster, text); }},
     {"log_level", "LEVEL", "debug, info, warn, error or off (info)", set_log_level},
@@ -174,6 +185,7 @@ std::string default_text(const AgentConfig& config, std::string_view key) {
     if (key == "fanout") return std::to_string(config.fanout);
     if (key == "peers") return std::to_string(config.peers);
     if (key == "interval") return duration_text(config.interval);
+    if (key == "suspicion") return duration_text(config.suspicion);
     if (key == "cluster") return config.cluster;
     if (key == "log_level") return "info";
     if (key == "http_threads") return std::to_string(config.http_threads);
@@ -289,6 +301,7 @@ Result<gossip::Config> gossip_config(const AgentConfig& config) {
     core.origin_fanout = std::max(core.origin_fanout, config.fanout);
     core.peers = config.peers;
     core.interval = config.interval;
+    core.suspicion = config.suspicion;
     return gossip::validated(std::move(core));
 }
 

@@ -30,6 +30,7 @@ struct AgentConfig {
     unsigned fanout = 4;
     unsigned peers = 1;
     std::chrono::milliseconds interval{1000};
+    std::chrono::milliseconds suspicion{2000};
     LogLevel log_level = LogLevel::info;
     unsigned http_threads = 1;
 

@@ -100,6 +100,11 @@ void CoreLoop::datagram(const Endpoint& from, Bytes bytes) {
     core_.receive(from, bytes, now_, output_);
 }
 
+void CoreLoop::refused(const Endpoint& by) {
+    begin_turn();
+    core_.refused(by, now_, output_);
+}
+
 void CoreLoop::accepted(StreamId id, const Endpoint& from) {
     begin_turn();
     core_.stream_accepted(id, from, now_, output_);
@@ -224,6 +229,7 @@ void CoreLoop::publish(const Output& out) {
     for (const gossip::Record& record : out.durable) builder_.apply(record);
     for (const gossip::Record& record : out.behind) builder_.apply(record);
     for (const gossip::Record& record : out.removed) builder_.remove(record);
+    for (const Output::Belief& belief : out.beliefs) builder_.believe(belief.node, belief.state);
     for (const gossip::Touch& touch : out.touched) builder_.touch(touch.record, touch.last_update);
 
     // Somebody waits for his own write: now. Else Views may pause in proportion to their cost.

@@ -67,6 +67,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     static constexpr std::size_t kStallDatagrams = 4096;
 
     void datagram(const gossip::Endpoint& from, gossip::Bytes bytes) override;
+    void refused(const gossip::Endpoint& by) override;
     void accepted(gossip::StreamId id, const gossip::Endpoint& from) override;
     void received(gossip::StreamId id, gossip::Bytes frame) override;
     void drained(gossip::StreamId id) override;

@@ -36,6 +36,7 @@ std::string_view value_key(Event::Kind kind) {
         case Event::Kind::member_dead:
         case Event::Kind::member_left:
         case Event::Kind::reset_behind:
+        case Event::Kind::partition_suspected:
             return {};
     }
     return {};
@@ -48,6 +49,7 @@ LogLevel level_of(Event::Kind kind) {
         case Event::Kind::clock_corrected:
         case Event::Kind::stamp_from_future:
         case Event::Kind::reset_behind:
+        case Event::Kind::partition_suspected:
             return LogLevel::warn;
         case Event::Kind::member_joined:
         case Event::Kind::member_alive:

@@ -11,6 +11,8 @@ class GossipSink {
   public:
     virtual ~GossipSink() = default;
     virtual void datagram(const gossip::Endpoint& from, gossip::Bytes bytes) = 0;
+    // The host of this address said that nobody listens there.
+    virtual void refused(const gossip::Endpoint& by) = 0;
     virtual void accepted(gossip::StreamId id, const gossip::Endpoint& from) = 0;
     virtual void received(gossip::StreamId id, gossip::Bytes frame) = 0;
     virtual void drained(gossip::StreamId id) = 0;  // connected, or everything queued was sent

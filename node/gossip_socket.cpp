@@ -1,5 +1,7 @@
 #include "node/gossip_socket.h"
 
+#include <linux/errqueue.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -50,6 +52,24 @@ void open_socket(Socket& socket, const Protocol& protocol, const asio::ip::addre
     if (address.is_v6()) socket.set_option(asio::ip::v6_only{!address.is_unspecified()});
 }
 
+// Makes the kernel keep what ICMP says of our datagrams, with the address that each went to. A
+// socket that is bound to :: sends to both families.
+void queue_errors(int socket, bool v6) {
+    const int yes = 1;
+    ::setsockopt(socket, IPPROTO_IP, IP_RECVERR, &yes, sizeof yes);
+    if (v6) ::setsockopt(socket, IPPROTO_IPV6, IPV6_RECVERR, &yes, sizeof yes);
+}
+
+// The kernel's report in an entry of the error queue, if it is one about the network.
+const sock_extended_err* report_in(msghdr& message) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+        const bool v4 = part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR;
+        const bool v6 = part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR;
+        if (v4 || v6) return reinterpret_cast<const sock_extended_err*>(CMSG_DATA(part));
+    }
+    return nullptr;
+}
+
 std::unique_ptr<GossipPorts> try_bind(asio::io_context& io, const asio::ip::address& address,
                                       std::uint16_t port) {
     const bool v6 = address.is_v6();
@@ -65,6 +85,7 @@ std::unique_ptr<GossipPorts> try_bind(asio::io_context& io, const asio::ip::addr
     ports->udp.set_option(udp::socket::receive_buffer_size{kReceiveBuffer});
     ports->udp.set_option(udp::socket::send_buffer_size{kSendBuffer});
     ports->udp.non_blocking(true);
+    queue_errors(ports->udp.native_handle(), v6);
     ports->local = to_endpoint(address, port);
     return ports;
 }
@@ -163,9 +184,17 @@ std::size_t GossipSocket::read_batch() {
     for (mmsghdr& header : buffers_->headers) {
         header.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
     }
-    const int count =
-        recvmmsg(socket_.native_handle(), buffers_->headers.data(), kBatch, MSG_DONTWAIT, nullptr);
-    if (count <= 0) return 0;  // nothing there; errors of a datagram socket are of the past
+    const auto receive = [this] {
+        return recvmmsg(socket_.native_handle(), buffers_->headers.data(), kBatch, MSG_DONTWAIT,
+                        nullptr);
+    };
+    int count = receive();
+    if (count <= 0) {  // nothing there, or an error of the past that hides what is there
+        const bool hidden = count < 0 && errno != EAGAIN;
+        read_errors();
+        if (hidden && running_) count = receive();
+    }
+    if (count <= 0) return 0;
     for (std::size_t i = 0; i < static_cast<std::size_t>(count) && running_; ++i) {
         ++stats_.received;
         sink_.datagram(from_sockaddr(buffers_->from[i]),
@@ -174,12 +203,33 @@ std::size_t GossipSocket::read_batch() {
     return static_cast<std::size_t>(count);
 }
 
+// Each entry is a datagram that did not arrive, and the address that it was for.
+void GossipSocket::read_errors() {
+    for (std::size_t i = 0; i < kBatch && running_; ++i) {
+        sockaddr_storage to{};
+        std::array<std::uint8_t, 512> control{};
+        msghdr message{};
+        message.msg_name = &to;
+        message.msg_namelen = sizeof to;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        if (::recvmsg(socket_.native_handle(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+        const sock_extended_err* report = report_in(message);
+        if (!report || report->ee_errno != ECONNREFUSED || message.msg_namelen == 0) continue;
+        ++stats_.refused;
+        sink_.refused(from_sockaddr(to));
+    }
+}
+
 void GossipSocket::send(const Endpoint& to, gossip::Bytes datagram) {
     const SocketAddress address = to_address(to, v6_);
     std::error_code problem = asio::error::address_family_not_supported;
     if (address.ok) {
-        socket_.send_to(asio::buffer(datagram.data(), datagram.size()), {address.address, to.port},
-                        0, problem);
+        const udp::endpoint there{address.address, to.port};
+        socket_.send_to(asio::buffer(datagram.data(), datagram.size()), there, 0, problem);
+        if (problem == asio::error::connection_refused) {  // an earlier datagram, to somebody else
+            socket_.send_to(asio::buffer(datagram.data(), datagram.size()), there, 0, problem);
+        }
     }
     if (problem) {
         ++stats_.send_dropped;

@@ -51,6 +51,7 @@ class GossipSocket {
         std::uint64_t received = 0;
         std::uint64_t sent = 0;
         std::uint64_t send_dropped = 0;
+        std::uint64_t refused = 0;  // datagrams that came back: nobody listens where they went
     };
     [[nodiscard]] const Stats& stats() const { return stats_; }
 
@@ -58,6 +59,7 @@ class GossipSocket {
     struct Buffers;
     void wait();
     std::size_t read_batch();
+    void read_errors();
 
     asio::ip::udp::socket socket_;
     GossipSink& sink_;

@@ -6,6 +6,7 @@
 
 #include "gossip/bytes.h"
 #include "gossip/check.h"
+#include "node/gossip_socket.h"
 
 namespace node {
 
@@ -28,9 +29,13 @@ void StreamConnection::serve() {
 
 void StreamConnection::connect(const tcp::endpoint& to) {
     watch();
-    socket_.async_connect(to, [self = shared_from_this()](std::error_code problem) {
+    socket_.async_connect(to, [self = shared_from_this(), to](std::error_code problem) {
         if (self->phase_ == Phase::ended) return;
-        if (problem) return self->end();
+        if (problem) {
+            const bool refused = problem == asio::error::connection_refused;
+            if (refused) self->transport_.sink_.refused(to_endpoint(to.address(), to.port()));
+            return self->end();
+        }
         self->tune();
         self->progress();
         if (self->phase_ == Phase::finishing) {

@@ -144,13 +144,26 @@ void ViewBuilder::apply_node(const Record& record) {
     const gossip::Rank rank = gossip::rank(record);
     if (!fresh && rank <= known.rank) return;
 
-    if (fresh || !same_for_instances(known.row.state, node->state)) {
-        owners_changed_ = true;
-        known.gone_since.reset();
-    }
+    if (fresh) owners_changed_ = true;
     known.rank = rank;
+    const MemberState before = known.row.state;
     known.row = node_row(*node);
+    known.row.state = before;
+    set_state(known, node->state);
+}
+
+void ViewBuilder::set_state(Node& node, MemberState state) {
+    if (!same_for_instances(node.row.state, state)) {
+        owners_changed_ = true;
+        node.gone_since.reset();
+    }
+    node.row.state = state;
     nodes_changed_ = true;
+}
+
+void ViewBuilder::believe(gossip::NodeId id, MemberState state) {
+    const auto at = nodes_.find(id);
+    if (at != nodes_.end() && at->second.row.state != state) set_state(at->second, state);
 }
 
 void ViewBuilder::forget_node(const Record& record) {

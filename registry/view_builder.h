@@ -41,6 +41,8 @@ class ViewBuilder {
     void apply(const gossip::Record& record);
     // A renewal: the row of `record` was seen alive at `last_update`. Nothing if the row is newer.
     void touch(const gossip::Record& record, std::uint64_t last_update);
+    // What gossip believes of a node, whatever its record says; until a newer record of it.
+    void believe(gossip::NodeId id, gossip::MemberState state);
     // The record fell below the horizon.
     void remove(const gossip::Record& record);
     // Forgets every row and node.
@@ -89,6 +91,7 @@ class ViewBuilder {
 
     void apply_instance(const gossip::Record& record, std::uint64_t seen_at);
     void apply_node(const gossip::Record& record);
+    void set_state(Node& node, gossip::MemberState state);
     void forget_node(const gossip::Record& record);
 
     void note_departures(Moment now);

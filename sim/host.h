@@ -29,6 +29,9 @@ class Host {
     virtual ~Host() = default;
     // Its process runs. A stopped one (SIGSTOP) counts as running: the kernel answers for it.
     [[nodiscard]] virtual bool running() const = 0;
+    // Its kernel says so when nobody listens. Not after a power failure.
+    [[nodiscard]] virtual bool powered() const = 0;
+    virtual void refused(const gossip::Endpoint& by) = 0;
     virtual void datagram(const gossip::Endpoint& from, std::string bytes) = 0;
     virtual void stream_accepted(gossip::StreamId id, const gossip::Endpoint& from) = 0;
     virtual void stream_received(gossip::StreamId id, std::string frame) = 0;

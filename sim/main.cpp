@@ -31,6 +31,7 @@ options:
   --interval MS     T, the period of exchanges, in milliseconds
   --fanout F        flood targets per node
   --rows R          instances in the table, or writes; what it means is the scenario's
+  --minutes M       of virtual time; what it means is the scenario's
   -o text|json      default text
   --help
 
@@ -94,6 +95,7 @@ std::string take(std::string_view name, std::string_view value, CommandLine& lin
     if (name == "--interval") return number(o.interval_ms, 10, 3'600'000);
     if (name == "--fanout") return number(o.fanout, 1, 64);
     if (name == "--rows") return number(o.rows, 0, 1'000'000);
+    if (name == "--minutes") return number(o.minutes, 0, 10'000);
     if (name == "--loss") {
         double p = -1;
         if (!parse(value, p) || !(p >= 0 && p <= 1)) {

@@ -35,7 +35,8 @@ Network::Network(const gossip::Config& config, Events& events, Links& links,
       traffic_(hosts.size()) {}
 
 void Network::send(std::uint32_t from, const gossip::Endpoint& to, Bytes datagram) {
-    const std::size_t type = datagram.size() > 3 && datagram[3] < 6 ? datagram[3] : 0;
+    const std::size_t type =
+        datagram.size() > 3 && datagram[3] < Traffic{}.types.size() ? datagram[3] : 0;
     const Traffic::Count one{1, datagram.size()};
     traffic_[from].types[type] += one;
     total_.types[type] += one;
@@ -58,9 +59,20 @@ void Network::deliver(std::uint32_t from, std::uint32_t to, std::string bytes) {
         delay += links_.faults.hop * static_cast<std::int64_t>(links_.rng().below(50));
     }
     events_.after(delay, [this, from, to, bytes = std::move(bytes)] {
-        if (links_.connected(from, to) && hosts_[to]->running()) {
+        if (!links_.connected(from, to)) return;
+        if (hosts_[to]->running()) {
             hosts_[to]->datagram(endpoint_of(from), bytes);
+        } else if (hosts_[to]->powered()) {
+            refuse(from, to);
         }
+    });
+}
+
+// ICMP: as easily lost as what it is about.
+void Network::refuse(std::uint32_t from, std::uint32_t to) {
+    if (links_.happens(links_.faults.loss_ppm)) return;
+    events_.after(links_.delay(), [this, from, to] {
+        if (links_.connected(to, from)) hosts_[from]->refused(endpoint_of(to));
     });
 }
 
@@ -91,12 +103,14 @@ std::string Network::corrupted(Bytes datagram) {
     return changed;
 }
 
-// A PUT is only cut short: with no tag on datagrams, other damage could be a valid write.
+// A PUT or a VOTE is only cut short: with no tag on datagrams, other damage could be a valid one.
 std::string Network::babble(Bytes datagram) {
     std::string bytes{gossip::as_text(datagram)};
     gossip::Rng& rng = links_.rng();
-    const bool put = bytes.size() > 3 && bytes[3] == static_cast<char>(MessageType::put);
-    if (put || rng.below(4) == 0) {
+    const auto is = [&](MessageType type) {
+        return bytes.size() > 3 && bytes[3] == static_cast<char>(type);
+    };
+    if (is(MessageType::put) || is(MessageType::vote) || rng.below(4) == 0) {
         bytes.resize(rng.below(bytes.size() + 1));
         return bytes;
     }

@@ -24,7 +24,7 @@ struct Traffic {
             bytes += other.bytes;
         }
     };
-    std::array<Count, 6> types;  // 0: none that we know
+    std::array<Count, 8> types;  // 0: none that we know
     [[nodiscard]] const Count& of(gossip::MessageType type) const {
         return types[static_cast<std::size_t>(type)];
     }
@@ -46,6 +46,7 @@ class Network {
     [[nodiscard]] const Traffic& traffic() const { return total_; }
 
   private:
+    void refuse(std::uint32_t from, std::uint32_t to);
     void deliver(std::uint32_t from, std::uint32_t to, std::string bytes);
     [[nodiscard]] std::string corrupted(gossip::Bytes datagram);
     [[nodiscard]] std::string babble(gossip::Bytes datagram);

@@ -40,6 +40,7 @@ std::string replay_command(const Options& o) {
     if (o.interval_ms) command += " --interval " + std::to_string(*o.interval_ms);
     if (o.fanout) command += " --fanout " + std::to_string(*o.fanout);
     if (o.rows) command += " --rows " + std::to_string(*o.rows);
+    if (o.minutes) command += " --minutes " + std::to_string(*o.minutes);
     return command;
 }
 

@@ -19,6 +19,7 @@ struct Options {
     std::optional<std::uint32_t> interval_ms;
     std::optional<std::uint32_t> fanout;
     std::optional<std::uint32_t> rows;
+    std::optional<std::uint32_t> minutes;
 };
 // The command that repeats a run.
 [[nodiscard]] std::string replay_command(const Options& options);

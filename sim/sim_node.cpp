@@ -38,6 +38,7 @@ void SimNode::turn(Input input) {
 
 void SimNode::start(const gossip::SharedBase& base) {
     CHECK(!running());
+    powered_ = true;
     ++process_;
     const gossip::Now moment = now();
     core_ = std::make_unique<gossip::Core>(world_.config(), identity_, world_.rng().next(), moment,
@@ -61,6 +62,11 @@ void SimNode::crash() {
     wake_at_.reset();
     flush_scheduled_ = false;
     world_.crashed(*this);
+}
+
+void SimNode::lose_power() {
+    crash();
+    powered_ = false;
 }
 
 void SimNode::leave() {
@@ -115,6 +121,11 @@ void SimNode::datagram(const gossip::Endpoint& from, std::string bytes) {
             core_->receive(from, gossip::as_bytes(bytes), t, out);
         });
     });
+}
+
+void SimNode::refused(const gossip::Endpoint& by) {
+    when_running(
+        [this, by] { turn([&](gossip::Now t, Output& out) { core_->refused(by, t, out); }); });
 }
 
 void SimNode::stream_accepted(StreamId id, const gossip::Endpoint& from) {

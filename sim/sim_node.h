@@ -37,6 +37,8 @@ class SimNode final : public Host, private gossip::Effects {
     void start(const gossip::SharedBase& base = {});
     // kill -9: what was not on disk is gone, peers hear nothing.
     void crash();
+    // The machine is gone: nobody is left to refuse what is sent to it. Until start().
+    void lose_power();
     // The next turn that has effects ends after `effects` of them: between "on disk" and "sent",
     // or between two datagrams.
     void crash_within_turn(std::uint32_t effects) { effects_left_ = effects; }
@@ -53,6 +55,8 @@ class SimNode final : public Host, private gossip::Effects {
     gossip::NodeId exchange_now();
 
     // ---- Host
+    [[nodiscard]] bool powered() const override { return powered_; }
+    void refused(const gossip::Endpoint& by) override;
     void datagram(const gossip::Endpoint& from, std::string bytes) override;
     void stream_accepted(gossip::StreamId id, const gossip::Endpoint& from) override;
     void stream_received(gossip::StreamId id, std::string frame) override;
@@ -90,6 +94,7 @@ class SimNode final : public Host, private gossip::Effects {
         0;  // number of this process: what was meant for an earlier one is void
     std::optional<std::uint32_t> effects_left_;
 
+    bool powered_ = true;
     bool paused_ = false;
     std::vector<Events::Action> waiting_;
     std::size_t waiting_bytes_ = 0;

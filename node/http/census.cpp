@@ -7,9 +7,10 @@
 namespace node {
 namespace {
 
-CoreStatus status_of(const gossip::Core& core) {
-    return {core.agreement(), core.table().fingerprint(), core.table().size(),
-            core.joined(),    core.clock_offset(),        core.counters()};
+CoreStatus status_of(const gossip::Core& core, gossip::Now now) {
+    return {core.agreement(), core.table().fingerprint(),    core.table().size(),
+            core.joined(),    core.partition_suspected(now), core.clock_offset(),
+            core.counters()};
 }
 
 }  // namespace
@@ -43,7 +44,7 @@ void Census::look(const std::shared_ptr<Round>& round) {
     auto seen = std::make_shared<Seen>();
     const bool queued = core_.submit(
         [round, seen](gossip::Core& core, gossip::Now now, gossip::Output&) {
-            *seen = {status_of(core), now.mono - round->since >= kPatience};
+            *seen = {status_of(core, now), now.mono - round->since >= kPatience};
         },
         [self, round, seen] { self->settle(round, seen->status, seen->late); });
     if (!queued) later_(kPause, [self, round] { self->look(round); });

@@ -17,6 +17,7 @@ struct CoreStatus {
     gossip::Cell fingerprint;
     std::uint32_t rows = 0;
     bool joined = false;
+    bool partition_suspected = false;
     gossip::milliseconds clock_offset{};
     gossip::Counters counters;
 };

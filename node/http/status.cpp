@@ -109,6 +109,7 @@ std::string status_json(const Api& api, const CoreStatus& core) {
                        static_cast<std::uint64_t>(
                            std::chrono::duration_cast<std::chrono::seconds>(up).count()));
         members.name("joined") += core.joined ? "true" : "false";
+        members.name("partition_suspected") += core.partition_suspected ? "true" : "false";
         members.number("rows", core.rows);
         members.number("revision", view->revision());
         members.text("digest", digest(core.fingerprint));

@@ -20,6 +20,7 @@ constexpr std::array kScenarios{
     Scenario{"snapshot", "a node joins a cluster with a big table", run_snapshot},
     Scenario{"skew", "clocks that are wrong, run fast or slow, and step", run_skew},
     Scenario{"idle", "a cluster that agrees and has nothing to do", run_idle},
+    Scenario{"detect", "who is called dead: nobody that runs, and soon who does not", run_detect},
 };
 
 // For the handler, which may not allocate.

@@ -25,6 +25,7 @@ Report run_long_absence(const Options& options);
 Report run_snapshot(const Options& options);
 Report run_skew(const Options& options);
 Report run_idle(const Options& options);
+Report run_detect(const Options& options);
 
 [[nodiscard]] std::span<const Scenario> scenarios();
 [[nodiscard]] const Scenario* find_scenario(std::string_view name);

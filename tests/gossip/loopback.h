@@ -82,6 +82,11 @@ class Loopback {
         for (std::size_t i = 0; i < nodes.size(); ++i) start(i);
     }
 
+    // What node `at` believes of node `about`.
+    [[nodiscard]] MemberState state(std::size_t at, std::size_t about) const {
+        const Member* member = nodes[at]->core->members().find(id(about));
+        return member ? member->state : MemberState::left;
+    }
     [[nodiscard]] Now now() const {
         return {Mono::time_point{elapsed}, Wall::time_point{elapsed + milliseconds{kStart}}};
     }
@@ -135,7 +140,7 @@ class Loopback {
     void run_for(milliseconds duration, milliseconds step = milliseconds{1}) {
         for (const milliseconds end = elapsed + duration; elapsed < end; elapsed += step) {
             for (std::size_t i = 0; i < nodes.size(); ++i) {
-                if (silent.contains(i)) continue;
+                if (silent.contains(i) || gone.contains(i)) continue;
                 if (core(i).next_wakeup() <= now().mono) core(i).tick(now(), nodes[i]->out);
                 finish(i);
             }
@@ -156,6 +161,8 @@ class Loopback {
     std::deque<Sent> sent;
     std::deque<std::pair<std::size_t, StreamAction>> actions;
     std::map<std::size_t, bool> silent;  // neither ticks nor hears
+    std::map<std::size_t, bool> gone;    // likewise, and its host says so
+    std::map<std::size_t, bool> cut;     // ticks, but neither hears nor is heard
     std::uint64_t bytes = 0;
     std::uint64_t datagrams = 0;
     std::size_t largest = 0;
@@ -168,6 +175,12 @@ class Loopback {
         largest = std::max(largest, message.bytes.size());
         const std::size_t to = static_cast<std::size_t>(message.to.port) - 1000;
         if (to >= nodes.size() || silent.contains(to) || silent.contains(message.from)) return;
+        if (cut.contains(to) || cut.contains(message.from)) return;
+        if (gone.contains(to)) {
+            core(message.from).refused(message.to, now(), nodes[message.from]->out);
+            finish(message.from);
+            return;
+        }
         core(to).receive(endpoint(message.from), as_bytes(message.bytes), now(), nodes[to]->out);
         finish(to);
     }

@@ -117,20 +117,6 @@ TEST(Probes, AnAckEndsItsOwnProbeOnly) {
     EXPECT_FALSE(probes.answered(10, probe.to)) << "twice";
 }
 
-TEST(Suspicions, CountDownOncePerIncarnation) {
-    Suspicions suspicions;
-    suspicions.start({7}, 100, at(2s), true, at(0s));
-    suspicions.start({7}, 100, at(9s), false, at(1s));  // the same claim again
-    EXPECT_EQ(suspicions.reminders(at(0s)).size(), 1U);
-    EXPECT_EQ(suspicions.reminders(at(399ms)).size(), 0U);
-    EXPECT_EQ(suspicions.reminders(at(400ms)).size(), 1U);
-    EXPECT_TRUE(suspicions.expire(at(1999ms)).empty());
-    suspicions.restart(500ms);  // we were asleep: the suspect gets the time back
-    EXPECT_TRUE(suspicions.expire(at(2s)).empty());
-    EXPECT_EQ(suspicions.expire(at(2500ms)).size(), 1U);
-    EXPECT_EQ(suspicions.next(), Mono::time_point::max());
-}
-
 TEST(Leases, LapseOnceWhenNobodyRenewsThem) {
     Leases leases;
     leases.renew("a", 1, 5s, at(0s));

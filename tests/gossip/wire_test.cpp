@@ -62,15 +62,18 @@ std::map<std::string, std::string> samples() {
     const std::uint64_t digests[] = {1, 0xffffffffffffffff};
     encode_digests(digests, all["want"]);
     encode(Renew{0x1111, 1'700'000'000}, all["renew"]);
+    encode(Judge{0xaabbccdd, {7}, 1'700'000'000'123, Evidence::refusal}, all["judge"]);
+    encode(Ballot{0xaabbccdd, {7}, Vote::refused}, all["vote"]);
     const TouchEntry touches[] = {{0x1111, 1'700'000'000, 250}};
     encode(touches, all["touches"]);
     encode(Hello{1, 0xcafef00d, {7}, StreamRequest::snapshot}, all["hello"]);
     const Cell cells[] = {{1, 2, 3}};
     encode_cells(cells, all["cells"]);
-    const NodeRecord node{{7},
-                          1'700'000'000'123,
-                          MemberState::suspect,
-                          {Endpoint::v4(10, 0, 0, 2, 7701), {1, 1}, "name", "10.0.0.2:7700", ""}};
+    const NodeRecord node{
+        {7},
+        1'700'000'000'123,
+        MemberState::suspect,
+        {Endpoint::v4(10, 0, 0, 2, 7701), {1, 1}, "name", "10.0.0.2:7700", 4, ""}};
     all["node_record"] = std::string{as_text(encode(node, kKey).bytes())};
     return all;
 }
@@ -100,6 +103,15 @@ TEST(Wire, EveryMessageSurvivesTheTrip) {
     EXPECT_EQ(busy->redirect, Endpoint::v4(10, 0, 0, 2, 7701));
     EXPECT_EQ(decode_digests(as_bytes(all.at("want"))).at(1), 0xffffffffffffffff);
     EXPECT_EQ(decode_renew(as_bytes(all.at("renew")))->last_update, 1'700'000'000U);
+    const auto judge = decode_judge(as_bytes(all.at("judge")));
+    ASSERT_TRUE(judge);
+    EXPECT_EQ(judge->nonce, 0xaabbccddU);
+    EXPECT_EQ(judge->incarnation_ms, 1'700'000'000'123U);
+    EXPECT_EQ(judge->evidence, Evidence::refusal);
+    const auto ballot = decode_ballot(as_bytes(all.at("vote")));
+    ASSERT_TRUE(ballot);
+    EXPECT_EQ(ballot->subject, NodeId{7});
+    EXPECT_EQ(ballot->vote, Vote::refused);
     EXPECT_EQ(decode_touches(as_bytes(all.at("touches")))->at(0).age_ms, 250U);
     EXPECT_EQ(decode_hello(as_bytes(all.at("hello")))->request, StreamRequest::snapshot);
     EXPECT_EQ(decode_cells(as_bytes(all.at("cells"))).at(0), (Cell{1, 2, 3}));

@@ -131,7 +131,7 @@ TEST(Config, NonsenseIsRefusedWithItsPlaceItsValueAndTheRule) {
     EXPECT_EQ(refusal({"--peers", "many"}), "--peers: 'many' is not a whole number from 1 to 16");
     EXPECT_EQ(refusal({}, {{"HEARSAY_INTERVAL", "1 s"}}),
               "HEARSAY_INTERVAL: '1 s' is not a duration such as 250ms, 1s, 30m or 2h");
-    EXPECT_EQ(refusal({"--interval", "2h"}), "--interval: '2h' is not from 100ms to 60s");
+    EXPECT_EQ(refusal({"--interval", "2h"}), "--interval: '2h' is not from 100ms to 1m");
     EXPECT_THAT(refusal({"--http", "7700"}), HasSubstr("--http: '7700' is not HOST:PORT"));
     EXPECT_THAT(refusal({"--gossip", "a:70000"}), HasSubstr("--gossip: 'a:70000'"));
     EXPECT_THAT(refusal({"--seed", "a:1", "--seed", "b:0"}), HasSubstr("'b:0'"));

@@ -30,6 +30,7 @@ struct Ear final : node::GossipSink {
     void datagram(const Endpoint& from, Bytes bytes) override {
         datagrams.emplace_back(from, gossip::as_text(bytes));
     }
+    void refused(const Endpoint& by) override { refusals.push_back(by); }
     void accepted(StreamId id, const Endpoint&) override { accepted_ids.push_back(id); }
     void received(StreamId id, Bytes frame) override {
         frames[id].emplace_back(gossip::as_text(frame));
@@ -38,6 +39,7 @@ struct Ear final : node::GossipSink {
     void closed(StreamId id) override { ++closed_count[id]; }
 
     std::vector<std::pair<Endpoint, std::string>> datagrams;
+    std::vector<Endpoint> refusals;
     std::vector<StreamId> accepted_ids;
     std::map<StreamId, std::vector<std::string>> frames;
     std::map<StreamId, int> drained_count;
@@ -92,6 +94,29 @@ TEST_F(Datagrams, ABurstIsReadInBatchesSoThatOthersRunInBetween) {
     EXPECT_GT(largest, 1U);
     EXPECT_LE(largest, GossipSocket::kBatch);
     EXPECT_EQ(ear_b.datagrams[199].second, "199");
+}
+
+TEST_F(Datagrams, ARefusalNamesTheAddressAndCostsNoOtherDatagram) {
+    a.start();
+    b.start();
+    const Endpoint gone = ports_b->local;
+    b.stop();
+    auto ports_c = bound(io);
+    Ear ear_c;
+    GossipSocket c{std::move(ports_c->udp), ear_c};
+    c.start();
+    for (int i = 0; i < 10; ++i) {
+        a.send(gone, gossip::as_bytes("lost"));
+        a.send(ports_c->local, gossip::as_bytes(std::to_string(i)));
+        c.send(ports_a->local, gossip::as_bytes("back"));
+    }
+    ASSERT_TRUE(run_until(io, [&] {
+        return ear_c.datagrams.size() == 10 && ear_a.datagrams.size() == 10 &&
+               !ear_a.refusals.empty();
+    }));
+    for (const Endpoint& by : ear_a.refusals) EXPECT_EQ(by, gone);
+    EXPECT_EQ(a.stats().refused, ear_a.refusals.size());
+    EXPECT_EQ(a.stats().send_dropped, 0U);
 }
 
 TEST_F(Datagrams, DrainReadsWithoutWaitingForAWakeUp) {

@@ -231,6 +231,25 @@ TEST(EffectiveState, ADeadOwnersRowsExpireOneTtlAfterItWasSeenToGo) {
     }
 }
 
+TEST(EffectiveState, WhatIsBelievedOfANodeOutweighsItsRecordUntilTheNext) {
+    ViewBuilder builder;
+    builder.apply(node(kAlice, MemberState::alive, 5));
+    builder.apply(record(sample()));
+    builder.apply(node(kAlice, MemberState::dead, 5));
+    builder.believe(kAlice, MemberState::alive);
+    EXPECT_EQ(state_at(builder, 1), State::up);
+    EXPECT_EQ(builder.publish(at_second(1))->nodes()[0].state, MemberState::alive);
+    builder.believe(kAlice, MemberState::dead);
+    EXPECT_EQ(state_at(builder, 2), State::unreachable);
+    builder.believe(kAlice, MemberState::alive);
+    builder.apply(node(kAlice, MemberState::dead, 5));  // a copy is no news
+    EXPECT_EQ(state_at(builder, 3), State::up);
+    builder.apply(node(kAlice, MemberState::dead, 6));
+    EXPECT_EQ(state_at(builder, 4), State::unreachable);
+    builder.believe(kBob, MemberState::alive);  // nobody knows it
+    EXPECT_EQ(builder.publish(at_second(5))->nodes().size(), 1U);
+}
+
 TEST(EffectiveState, ThatADeadNodeLeftDoesNotGiveItsRowsMoreTime) {
     ViewBuilder builder;
     builder.apply(record(sample()));

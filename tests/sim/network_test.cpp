@@ -19,6 +19,10 @@ class Recorder final : public Host {
   public:
     explicit Recorder(Events& events) : events_(events) {}
     [[nodiscard]] bool running() const override { return up; }
+    [[nodiscard]] bool powered() const override { return power; }
+    void refused(const gossip::Endpoint& by) override {
+        note("refused by " + std::to_string(node_at(by)));
+    }
     void datagram(const gossip::Endpoint& from, std::string bytes) override {
         note("datagram from " + std::to_string(node_at(from)) + " " + bytes);
     }
@@ -33,6 +37,7 @@ class Recorder final : public Host {
     void stream_closed(StreamId) override { note("closed"); }
 
     bool up = true;
+    bool power = true;
     StreamId accepted;
     std::vector<std::string> log;
     std::vector<Time> times;
@@ -150,9 +155,23 @@ TEST_F(NetworkTest, LosesWhatIsUnderWayWhenALinkIsCut) {
 
 TEST_F(NetworkTest, TellsNothingToAMachineThatIsDown) {
     b.up = false;
+    b.power = false;
     send(0, 1, "x");
     run();
     EXPECT_TRUE(b.log.empty());
+    EXPECT_TRUE(a.log.empty());
+}
+
+TEST_F(NetworkTest, AKernelWithoutTheProcessRefuses) {
+    b.up = false;
+    send(0, 1, "x");
+    run();
+    EXPECT_TRUE(b.log.empty());
+    EXPECT_EQ(a.log, Log{"refused by 1"});
+    links.cut(1, 0);
+    send(0, 1, "x");
+    run();
+    EXPECT_EQ(a.log.size(), 1U) << "the refusal needs a way back";
 }
 
 TEST_F(NetworkTest, AStreamKeepsOrderAndTakesTheTimeOfItsBytes) {

@@ -45,6 +45,17 @@ TEST(Seeds, NodesFindEachOtherOnALossyNetwork) {
     });
 }
 
+TEST(Seeds, NobodyThatRunsIsCalledDeadThoughAThirdIsLost) {
+    expect_seeds_hold("detect", 4, [](Options& o) { o.loss_ppm = 300'000; });
+}
+
+TEST(Seeds, WhoIsGoneIsFoundOut) {
+    expect_seeds_hold("detect", 10, [](Options& o) {
+        o.nodes = 2 + 7 * static_cast<std::uint32_t>(o.seed);
+        o.minutes = 1;
+    });
+}
+
 TEST(Seeds, AJoinerGetsABigTable) {
     expect_seeds_hold("snapshot", 5, [](Options& o) { o.rows = 10'000; });
 }
