@@ -95,6 +95,7 @@ std::optional<Failure> Node::start() {
     watch_signals();
     std::string id;
     registry::append_hex(id, self().id.value);
+    if (minted_why_) log(LogLevel::info, "identity_minted", {{"id", id}, {"why", *minted_why_}});
     log(LogLevel::info, "ready",
         {{"http", self().http},
          {"gossip", registry::to_text(self().gossip)},
@@ -154,11 +155,7 @@ std::optional<Failure> Node::build_core() {
     const auto literal = literal_endpoint(api);
     if (literal && is_wildcard(*literal)) api.host = host_port(advertised_).host;
     self.http = to_string(api);
-    if (named.minted) {
-        std::string id;
-        registry::append_hex(id, named.id.value);
-        log(LogLevel::info, "identity_minted", {{"id", id}, {"why", named.why}});
-    }
+    if (named.minted) minted_why_ = named.why;
 
     const gossip::Now now = read_clocks();
     core_ = std::make_unique<gossip::Core>(*limits, std::move(self), random_seed(), now);

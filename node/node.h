@@ -67,6 +67,7 @@ class Node {
     std::unique_ptr<HttpServer> http_;
     gossip::Endpoint advertised_;
     std::string advertised_text_;  // as configured: a name may stand for another address tomorrow
+    std::optional<std::string> minted_why_;  // this node has a new id; told once it runs
     bool leaving_ = false;
 };
 
