@@ -22,7 +22,8 @@ using gossip::Wall;
 
 // WITHOUT ROWID: the rows are the primary key's tree, so a row costs 134 B instead of 165 B, and
 // reading all of them is one pass. The view says what a list of the API says, as far as records
-// alone can tell: a node that is gone leaves its instances unreachable.
+// alone can tell: a node that is gone leaves its instances unreachable, and expired once their
+// lease has passed since. Renewals are not written: last_update is that of the last change.
 constexpr const char* kCreate = R"sql(
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE records (
@@ -35,8 +36,12 @@ CREATE TABLE records (
     ttl INTEGER NOT NULL,          -- seconds
     name TEXT, version TEXT, zone TEXT, state TEXT, gossip TEXT, http TEXT,
     bytes BLOB NOT NULL,           -- the record itself; the columns above repeat parts of it
+    noted INTEGER,                 -- of a node: when this one learnt its state, Unix seconds
     PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;
+)sql";
+
+constexpr const char* kViews = R"sql(
 CREATE VIEW nodes AS
 SELECT printf('%016x', owner) AS id, name, state, gossip, http,
        strftime('%Y-%m-%dT%H:%M:%SZ', stamp / 65536000, 'unixepoch') AS since
@@ -44,22 +49,36 @@ FROM records WHERE kind = 1 AND flags & 1 = 0;
 CREATE VIEW registry AS
 SELECT CAST(i.key AS TEXT) AS address, i.name AS app_name, i.version AS version,
        CASE WHEN i.flags & 2 THEN 'expired'
-            WHEN n.state IS NULL OR n.state IN ('dead', 'left') THEN 'unreachable'
+            WHEN n.state IS NULL THEN 'unreachable'
+            WHEN n.state IN ('dead', 'left') THEN
+                CASE WHEN i.ttl > 0 AND n.noted + i.ttl <= CAST(strftime('%s', 'now') AS INTEGER)
+                     THEN 'expired' ELSE 'unreachable' END
             WHEN n.state = 'suspect' THEN 'suspect'
             ELSE i.state END AS state,
        i.last_update AS last_update, i.ttl AS ttl, i.zone AS zone, n.name AS node,
        printf('%016x', i.owner) AS owner
-FROM records i LEFT JOIN (SELECT owner, name, state FROM records WHERE kind = 1) n
+FROM records i LEFT JOIN (SELECT owner, name, state, noted FROM records WHERE kind = 1) n
      ON n.owner = i.owner
 WHERE i.kind = 2 AND i.flags & 1 = 0
 ORDER BY address;
 )sql";
 
+// From schema 1, which did not know when a node went.
+constexpr const char* kUpgradeFrom1 = R"sql(
+ALTER TABLE records ADD COLUMN noted INTEGER;
+UPDATE records SET noted = CAST(strftime('%s', 'now') AS INTEGER) WHERE kind = 1;
+DROP VIEW registry;
+DROP VIEW nodes;
+)sql";
+
 constexpr const char* kUpsert =
-    "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+    "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+    "CASE ?1 WHEN 1 THEN CAST(strftime('%s', 'now') AS INTEGER) END) "
     "ON CONFLICT (kind, key) DO UPDATE SET stamp = ?3, owner = ?4, flags = ?5, last_update = ?6, "
     "ttl = ?7, name = ?8, version = ?9, zone = ?10, state = ?11, gossip = ?12, http = ?13, "
-    "bytes = ?14";
+    "bytes = ?14, "
+    "noted = CASE WHEN state IN ('dead', 'left') AND ?11 IN ('dead', 'left') THEN noted "
+    "ELSE excluded.noted END";
 
 // Only the version that was removed: a newer one may have come meanwhile.
 constexpr const char* kRemove = "DELETE FROM records WHERE kind = ?1 AND key = ?2 AND stamp <= ?3";
@@ -89,9 +108,10 @@ int schema_of(SQLite::Database& db) {
     return db.execAndGet("PRAGMA user_version").getInt();
 }
 
-void create_schema(SQLite::Database& db) {
+void make_schema(SQLite::Database& db, int from) {
     SQLite::Transaction transaction(db);
-    db.exec(kCreate);
+    db.exec(from == 0 ? kCreate : kUpgradeFrom1);
+    db.exec(kViews);
     db.exec("PRAGMA user_version = " + std::to_string(SqliteStore::kSchema));
     transaction.commit();
 }
@@ -242,7 +262,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
         db.exec("PRAGMA journal_mode = WAL");
         db.exec("PRAGMA synchronous = FULL");
         db.exec("PRAGMA journal_size_limit = 8388608");  // what a snapshot took, it gives back
-        if (schema == 0) create_schema(db);
+        if (schema < kSchema) make_schema(db, schema);
         database->prepare();
         std::unique_ptr<SqliteStore> store{new SqliteStore{std::move(database)}};
         if (const auto horizon = store->fact(kHorizon)) {

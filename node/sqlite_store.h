@@ -33,7 +33,7 @@ class PersistFailed : public std::runtime_error {
 // belongs to the core thread, except for open() and load() before that runs.
 class SqliteStore {
   public:
-    static constexpr int kSchema = 1;
+    static constexpr int kSchema = 2;
     static constexpr std::size_t kBehindRows = 4000;
     static constexpr std::chrono::milliseconds kBehindDelay{100};
 

@@ -247,6 +247,37 @@ TEST_F(Store, ShowsAReadableRegistryWhileItIsOpen) {
                 ElementsAre("node8|dead|10.0.0.1:7701|10.0.0.1:7700"));
 }
 
+TEST_F(Store, ShowsThatTheInstancesOfANodeThatIsGoneExpireAsTheApiDoes) {
+    auto store = open();
+    const auto states = [&] { return look("select address, state from registry"); };
+    store->persist(
+        durable({node_row({8}, gossip::MemberState::dead), instance({"b:1", kNowMs, {8}})}));
+    EXPECT_THAT(states(), ElementsAre("b:1|unreachable"));
+    look("update records set noted = noted - 29 where kind = 1");
+    EXPECT_THAT(states(), ElementsAre("b:1|unreachable"));
+    store->persist(durable({node_row({8}, gossip::MemberState::left)}));
+    look("update records set noted = noted - 1 where kind = 1");
+    EXPECT_THAT(states(), ElementsAre("b:1|expired")) << "that a dead node left gives no time";
+    look("update records set state = 'alive' where kind = 1");
+    store->persist(durable({node_row({8}, gossip::MemberState::dead)}));
+    EXPECT_THAT(states(), ElementsAre("b:1|unreachable")) << "it was back in between";
+}
+
+TEST_F(Store, TakesOverADatabaseOfTheFirstSchema) {
+    open()->persist(
+        durable({node_row({8}, gossip::MemberState::dead), instance({"b:1", kNowMs, {8}})}));
+    look("drop view registry");
+    look("alter table records drop column noted");
+    look("create view registry as select 1");
+    look("pragma user_version = 1");
+    auto store = open();
+    EXPECT_EQ(keys(*store).size(), 2U);
+    EXPECT_THAT(look("select address, state from registry"), ElementsAre("b:1|unreachable"));
+    EXPECT_THAT(look("pragma user_version"), ElementsAre("2"));
+    store->persist(durable({instance({"c:1", kNowMs, {8}})}));
+    EXPECT_THAT(look("select address from registry"), ElementsAre("b:1", "c:1"));
+}
+
 TEST_F(Store, KeepsWhatItCannotReadForLaterReleases) {
     RecordFields f;
     f.kind = static_cast<gossip::RecordKind>(77);
