@@ -29,6 +29,7 @@ struct Texts {
     std::string output = "table";
     std::string address;
     std::string limit;
+    bool keep = false;
     std::string ttl;
     std::string every = "10s";
     bool quiet = false;
@@ -106,7 +107,7 @@ void add_registration(Program& program) {
     CLI::App* command =
         add(program, "register", "Registers an instance, or renews its lease.",
             "  hearsay register 10.0.0.7:9000 --app chat\n"
-            "  hearsay register 10.0.0.7:9000 --app chat --version v2 --ttl 10m\n"
+            "  hearsay register 10.0.0.7:9000 --app chat --version v2 --ttl 1m --keep\n"
             "  hearsay register 10.0.0.8:9000 --app chat --metadata '{\"map\":\"desert\"}'\n");
     auto& texts = program.texts;
     auto& registration = texts.registration;
@@ -117,8 +118,10 @@ void add_registration(Program& program) {
     command->add_option("--capacity", registration.capacity, "how many sessions it takes");
     command->add_option("--metadata", registration.metadata, "a JSON object, at most 1024 bytes");
     command->add_option("--ttl", texts.ttl, "its lease, 1s to 1h: it expires unless it is renewed");
-    add_query(program, command, [&registration](const cli::Session& session) {
-        return cli::register_instance(session, registration);
+    command->add_flag("--keep", texts.keep, "stay, renew the lease, and deregister at the end");
+    add_query(program, command, [&registration, &texts](const cli::Session& session) {
+        return texts.keep ? cli::keep_registered(session, registration)
+                          : cli::register_instance(session, registration);
     });
     // The lease first, which is a duration to people and seconds to the node.
     program.commands.back().second = [&texts, run = program.commands.back().second]() {

@@ -3,17 +3,26 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "node/cli/http_client.h"
 #include "node/cli/json_text.h"
+#include "node/cli/signals.h"
 #include "node/cli/text_table.h"
+#include "node/duration.h"
 #include "node/exit_codes.h"
+#include "registry/instance.h"
 
 namespace node::cli {
 namespace {
 
 using nlohmann::json;
+using std::chrono::milliseconds;
+
+constexpr int kBeatsPerTtl = 3;       // two may be lost
+constexpr milliseconds kRetry{1000};  // while no node answers
 
 void print(const std::string& text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -116,6 +125,31 @@ void print_sorted(TextTable table, std::vector<std::vector<TextCell>> rows) {
     print(table.to_string(wants_colour(stdout)));
 }
 
+// The PUT that registers; none, with a complaint, if the metadata is no object.
+std::optional<HttpRequest> request_for(const Registration& registration) {
+    json body = {{"app_name", registration.app}};
+    if (!registration.version.empty()) body["version"] = registration.version;
+    if (!registration.zone.empty()) body["zone"] = registration.zone;
+    if (registration.capacity) body["capacity"] = *registration.capacity;
+    if (registration.ttl_s) body["ttl"] = *registration.ttl_s;
+    if (!registration.metadata.empty()) {
+        body["metadata"] = json::parse(registration.metadata, nullptr, false);
+        if (!body["metadata"].is_object()) {
+            complain("--metadata: '" + registration.metadata +
+                     R"(' is no JSON object: write it like '{"map":"desert"}')");
+            return {};
+        }
+    }
+    return HttpRequest{.method = "PUT",
+                       .target = "/v1/instances/" + url_encoded(registration.address),
+                       .body = body.dump(-1, ' ', false, json::error_handler_t::replace)};
+}
+
+std::string named(const Registration& registration) {
+    return registration.address + " as " + registration.app +
+           (registration.version.empty() ? "" : " " + registration.version);
+}
+
 }  // namespace
 
 void complain(const std::string& message) {
@@ -150,30 +184,38 @@ int list_instances(const Session& session, const ListFilter& filter) {
 }
 
 int register_instance(const Session& session, const Registration& registration) {
-    json body = {{"app_name", registration.app}};
-    if (!registration.version.empty()) body["version"] = registration.version;
-    if (!registration.zone.empty()) body["zone"] = registration.zone;
-    if (registration.capacity) body["capacity"] = *registration.capacity;
-    if (registration.ttl_s) body["ttl"] = *registration.ttl_s;
-    if (!registration.metadata.empty()) {
-        body["metadata"] = json::parse(registration.metadata, nullptr, false);
-        if (!body["metadata"].is_object()) {
-            complain("--metadata: '" + registration.metadata +
-                     R"(' is no JSON object: write it like '{"map":"desert"}')");
-            return kUsage;
+    const auto request = request_for(registration);
+    if (!request) return kUsage;
+    json answer;
+    const int code = ask(session, *request, answer);
+    if (code == kOk && !session.json) complain("registered " + named(registration));
+    return code;
+}
+
+int keep_registered(const Session& session, const Registration& registration) {
+    const auto request = request_for(registration);
+    if (!request) return kUsage;
+    StopSignals signals;
+    HttpClient client(session.url);
+    const milliseconds period =
+        std::chrono::seconds{registration.ttl_s.value_or(registry::kDefaultTtl)} / kBeatsPerTtl;
+    int last = -1;  // the status that was told; 0: no answer
+    milliseconds pause{0};
+    while (!signals.wait(pause)) {
+        const HttpAnswer answer = client.send(*request);
+        pause = answer.ok() ? period : std::min(period, kRetry);
+        const int status = answer.answered() ? answer.status : 0;
+        if (std::exchange(last, status) == status) continue;
+        if (answer.ok()) {
+            complain("registered " + named(registration) + ", renewed every " +
+                     duration_text(period) + "; Ctrl-C deregisters it");
+        } else if (!answer.answered()) {
+            unanswered(session, answer);
+        } else if (const int code = refused(session, answer); code == kUsage) {
+            return code;
         }
     }
-    json answer;
-    const int code = ask(session,
-                         {.method = "PUT",
-                          .target = "/v1/instances/" + url_encoded(registration.address),
-                          .body = body.dump(-1, ' ', false, json::error_handler_t::replace)},
-                         answer);
-    if (code == kOk && !session.json) {
-        complain("registered " + registration.address + " as " + registration.app +
-                 (registration.version.empty() ? "" : " " + registration.version));
-    }
-    return code;
+    return deregister_instance(session, registration.address);
 }
 
 int deregister_instance(const Session& session, const std::string& address) {

@@ -32,6 +32,9 @@ struct Registration {
 // Each runs one command, and gives the process's exit code (node/exit_codes.h).
 [[nodiscard]] int list_instances(const Session& session, const ListFilter& filter);
 [[nodiscard]] int register_instance(const Session& session, const Registration& registration);
+// Registers, renews the lease three times per ttl until Ctrl-C or SIGTERM, and deregisters. A node
+// that is away is waited for; a registration that no node would take ends it.
+[[nodiscard]] int keep_registered(const Session& session, const Registration& registration);
 [[nodiscard]] int deregister_instance(const Session& session, const std::string& address);
 [[nodiscard]] int list_nodes(const Session& session);
 // `quiet` prints nothing unless it fails: for health checks.

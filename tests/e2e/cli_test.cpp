@@ -39,6 +39,38 @@ class Command : public testing::Test {
     Agent agent_{directory_.path(), "solo"};
 };
 
+TEST_F(Command, RegisterKeepRenewsUntilItIsTold) {
+    const auto log = directory_.path() / "keep.log";
+    auto keep = test::spawn({"register", "10.0.0.7:9000", "--app", "chat", "--ttl", "1s", "--keep",
+                             "--node", agent_.url()},
+                            log, log);
+    const auto state = [&] { return agent_.instance_state("10.0.0.7:9000"); };
+    ASSERT_TRUE(eventually([&] { return state() == "up"; })) << test::content_of(log);
+    const json first = agent_.instance("10.0.0.7:9000");
+    // Longer than its lease: it is renewed, and nothing new is written.
+    ASSERT_TRUE(eventually([&] {
+        return agent_.instance("10.0.0.7:9000").at("last_update") >=
+               first.at("last_update").get<std::uint64_t>() + 3;
+    }));
+    EXPECT_EQ(state(), "up");
+    EXPECT_EQ(agent_.instance("10.0.0.7:9000").at("ver"), first.at("ver"));
+
+    // It outlives its node, and is there again when that is.
+    agent_.process().kill();
+    ASSERT_TRUE(eventually([&] { return contains(test::content_of(log), "no node answers"); }));
+    agent_.start();
+    ASSERT_TRUE(eventually([&] { return agent_.answers() && state() == "up"; }));
+
+    keep.signal(SIGINT);
+    EXPECT_EQ(keep.wait(5s), 0) << test::content_of(log);
+    EXPECT_EQ(state(), "");
+    EXPECT_TRUE(contains(test::content_of(log), "deregistered 10.0.0.7:9000"));
+}
+
+TEST_F(Command, RegisterKeepEndsAtOnceWhenNoNodeWouldTakeIt) {
+    EXPECT_EQ(run({"register", "http://10.0.0.7", "--app", "chat", "--keep"}).code, kUsage);
+}
+
 TEST_F(Command, RegisterListAndDeregisterWorkTogether) {
     const Ran registered =
         run({"register", "10.0.0.7:9000", "--app", "chat", "--version", "v2", "--capacity", "8",
