@@ -100,6 +100,9 @@ void Core::receive(const Endpoint& from, Bytes datagram, Now now, Output& out) {
         case MessageType::renew:
             core.receive_renew(body, t);
             return;
+        case MessageType::ask:
+            core.receive_ask(header, body, from, t);
+            return;
         case MessageType::judge:
             core.receive_judge(header, body, from, t);
             return;
@@ -146,6 +149,13 @@ void Core::census(Now now, Output& out) {
         probe.to = member.gossip;
         impl_->send_ping(probe, true, {now, out});
     }
+}
+
+void Core::ask_owners(const std::vector<std::string>& addresses, Now now, Output& out) {
+    impl_->ask_owners(addresses, {now, out});
+}
+std::size_t Core::unanswered(Now now) const {
+    return now.mono < impl_->asked_until ? impl_->asked_rows.size() : 0;
 }
 
 Agreement Core::agreement() const {

@@ -131,6 +131,11 @@ class Core {
     // Asks every live member for its fingerprint; agreement() counts the answers.
     void census(Now now, Output& out);
 
+    // Asks the owners of these instances when they were last renewed: what they say is `touched`.
+    void ask_owners(const std::vector<std::string>& addresses, Now now, Output& out);
+    // Rows whose owner has not answered yet; 0 after half a second at the latest.
+    [[nodiscard]] std::size_t unanswered(Now now) const;
+
     // ---- what is known
     [[nodiscard]] const Identity& self() const;
     [[nodiscard]] const Config& config() const;

@@ -19,12 +19,13 @@ void Core::Impl::receive_put(const Header& header, Bytes body, const Endpoint& f
                              const Turn& t) {
     Reader r{body};
     const std::uint8_t mode = r.u8();
-    if (!r.ok() || mode > static_cast<std::uint8_t>(PutMode::touch)) {
+    if (!r.ok() || mode > static_cast<std::uint8_t>(PutMode::fresh)) {
         ++counters.malformed;
         return;
     }
-    if (static_cast<PutMode>(mode) == PutMode::touch) {
-        receive_touches(r.rest(), t);
+    const bool touch = static_cast<PutMode>(mode) == PutMode::touch;
+    if (touch || static_cast<PutMode>(mode) == PutMode::fresh) {
+        receive_touches(r.rest(), touch, t);
         return;
     }
     const bool flood = static_cast<PutMode>(mode) == PutMode::flood;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,7 +70,10 @@ struct Core::Impl {
     // ---- core_touch.cpp
     void touch_own(const Record& record, const Turn& t);
     [[nodiscard]] std::uint64_t touch_allowance() const;
-    void receive_touches(Bytes entries, const Turn& t);
+    void receive_touches(Bytes entries, bool pass_on, const Turn& t);
+    void ask_owners(const std::vector<std::string>& addresses, const Turn& t);
+    void receive_ask(const Header& header, Bytes body, const Endpoint& from, const Turn& t);
+    void send_fresh(const std::vector<TouchEntry>& entries, const Endpoint& to, const Turn& t);
     void send_touches(const Turn& t);
 
     // ---- core_exchange.cpp: pings, acks and what they find
@@ -179,6 +183,8 @@ struct Core::Impl {
     std::map<std::uint64_t, PendingTouch> touches;
     std::map<std::uint64_t, std::uint64_t> renewed_elsewhere;  // entries of live rows only
     std::uint64_t own_touches = 0;                             // in this period
+    std::set<std::uint64_t> asked_rows;  // digests of rows whose owners have not answered
+    Mono::time_point asked_until{};
 
     // Periods.
     Mono::time_point next_period;

@@ -36,7 +36,8 @@ enum class MessageType : std::uint8_t {
     want = 4,
     renew = 5,
     judge = 6,
-    vote = 7
+    vote = 7,
+    ask = 8
 };
 
 struct Header {
@@ -98,9 +99,10 @@ constexpr std::size_t kMaxDiffCells = 96;
 void encode(const Ack& ack, std::string& out);
 [[nodiscard]] std::optional<Ack> decode_ack(Bytes body);
 
-enum class PutMode : std::uint8_t { flood = 0, repair = 1, touch = 2 };
+// A touch is passed on; a fresh one answers an ASK.
+enum class PutMode : std::uint8_t { flood = 0, repair = 1, touch = 2, fresh = 3 };
 // A PUT body is its mode, then for flood and repair records, each with its length before it, or
-// for touch entries of 20 B.
+// for touch and fresh entries of 20 B.
 struct TouchEntry {
     std::uint64_t digest = 0;  // of the record
     std::uint64_t last_update = 0;
@@ -127,6 +129,7 @@ template <class Visit>
 void encode(std::span<const TouchEntry> touches, std::string& out);
 [[nodiscard]] std::optional<std::vector<TouchEntry>> decode_touches(Bytes entries);
 
+// In a WANT: send me these records. In an ASK: you own these, when were they last renewed?
 constexpr std::size_t kMaxWant = 140;
 // Digests fill the body, 8 B each.
 void encode_digests(std::span<const std::uint64_t> digests, std::string& out);

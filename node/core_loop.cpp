@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <asio/post.hpp>
 
+#include "gossip/jury.h"
 #include "node/clock.h"
 #include "node/event_log.h"
 #include "node/log.h"
@@ -35,12 +36,24 @@ std::uint64_t first_revision() {
 
 }  // namespace
 
+namespace {
+
+// Two periods until somebody pings a node that is gone, its silence, the jury, and its time to
+// refute.
+std::uint32_t detection_seconds(const gossip::Config& c) {
+    const auto longest = 2 * c.interval + c.interval / 5 + c.ping_tries * c.ping_retry +
+                         gossip::Jury::kSilenceRound + c.suspicion;
+    return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(longest).count());
+}
+
+}  // namespace
+
 CoreLoop::CoreLoop(asio::io_context& io, Parts parts, GossipPorts ports)
     : io_(io),
       core_(parts.core),
       store_(parts.store),
       view_(parts.view),
-      builder_(first_revision()),
+      builder_(first_revision(), detection_seconds(parts.core.config())),
       socket_(std::move(ports.udp), *this),
       streams_(io, std::move(ports.tcp), *this, StreamTransport::Limits{}),
       timer_(io) {}

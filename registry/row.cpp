@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kBlank =
     R"({"address":"","app_name":"","version":"","state":"","last_update":,"phase":"",)"
     R"("capacity":,"sessions":,"ready_to_close":false,"zone":"","metadata":,)"
-    R"("owner":"0123456789abcdef","incarnation":,"ttl":,"ver":""})";
+    R"("owner":"0123456789abcdef","incarnation":,"ttl":,"confirmed_within":,"ver":""})";
 
 std::size_t digits(std::uint64_t number) {
     std::size_t count = 1;
@@ -19,11 +19,13 @@ std::size_t digits(std::uint64_t number) {
 
 // The size of Row::text_ if nothing has to be escaped, and a byte too many at most: rows are many
 // and live long, so their strings have no spare capacity.
-std::size_t text_size(const Instance& x, gossip::Stamp stamp, State state) {
+std::size_t text_size(const Instance& x, gossip::Stamp stamp, State state,
+                      std::uint32_t confirmed_within) {
     return kBlank.size() + x.address.size() +
            2 * (x.app_name.size() + x.version.size() + x.zone.size()) + name(state).size() +
            name(x.phase).size() + x.metadata.size() + digits(x.last_update) + digits(x.capacity) +
-           digits(x.sessions) + digits(x.incarnation) + digits(x.ttl_s) + digits(stamp.value);
+           digits(x.sessions) + digits(x.incarnation) + digits(x.ttl_s) + digits(confirmed_within) +
+           digits(stamp.value);
 }
 
 // Everything up to the name of the state; returns where that begins.
@@ -38,7 +40,8 @@ std::size_t append_head(std::string& out, const Instance& x) {
     return out.size();
 }
 
-void append_tail(std::string& out, const Instance& x, gossip::Stamp stamp) {
+void append_tail(std::string& out, const Instance& x, gossip::Stamp stamp,
+                 std::uint32_t confirmed_within) {
     out += "\",\"last_update\":";
     append_number(out, x.last_update);
     out += ",\"phase\":\"";
@@ -58,6 +61,8 @@ void append_tail(std::string& out, const Instance& x, gossip::Stamp stamp) {
     append_number(out, x.incarnation);
     out += ",\"ttl\":";
     append_number(out, x.ttl_s);
+    out += ",\"confirmed_within\":";
+    append_number(out, confirmed_within);
     out += ",\"ver\":\"";
     append_number(out, stamp.value);
     out += "\"}";
@@ -65,7 +70,8 @@ void append_tail(std::string& out, const Instance& x, gossip::Stamp stamp) {
 
 }  // namespace
 
-Row::Row(const Instance& instance, gossip::Rank rank, State state, bool expired)
+Row::Row(const Instance& instance, gossip::Rank rank, State state, bool expired,
+         std::uint32_t detection_s)
     : rank_(rank),
       owner_(instance.owner),
       last_update_(instance.last_update),
@@ -82,14 +88,15 @@ Row::Row(const Instance& instance, gossip::Rank rank, State state, bool expired)
       ready_to_close_(instance.ready_to_close) {
     CHECK(instance.address.size() <= kMaxAddress && instance.app_name.size() <= kMaxAppName);
     CHECK(instance.version.size() <= kMaxVersion && instance.zone.size() <= kMaxZone);
-    text_.reserve(text_size(instance, rank.stamp, state));
+    const std::uint32_t confirmed_within = instance.ttl_s + detection_s;
+    text_.reserve(text_size(instance, rank.stamp, state, confirmed_within));
     text_ += instance.app_name;
     text_ += instance.version;
     text_ += instance.zone;
     const std::size_t fragment_at = text_.size();
     state_at_ = static_cast<std::uint16_t>(append_head(text_, instance) - fragment_at);
     text_ += name(state);
-    append_tail(text_, instance, rank.stamp);
+    append_tail(text_, instance, rank.stamp, confirmed_within);
 }
 
 void Row::set_state(State state) {

@@ -15,8 +15,9 @@ namespace registry {
 // thread may read it. About 440 B for a typical instance, its places in a View's orders included.
 class Row {
   public:
-    // `expired`: its owner said that the lease lapsed.
-    Row(const Instance& instance, gossip::Rank rank, State state, bool expired);
+    // `expired`: its owner said that the lease lapsed. `detection_s`: see ViewBuilder.
+    Row(const Instance& instance, gossip::Rank rank, State state, bool expired,
+        std::uint32_t detection_s);
 
     [[nodiscard]] std::string_view address() const {
         return fragment().substr(kAddressAt, address_);
@@ -26,7 +27,10 @@ class Row {
     [[nodiscard]] std::string_view zone() const { return part(app_ + version_, zone_); }
     // `{"address":..,"app_name":..,"version":..,"state":..,"last_update":..,"phase":..,
     //   "capacity":..,"sessions":..,"ready_to_close":..,"zone":..,"metadata":{..},
-    //   "owner":"16 hex digits","incarnation":..,"ttl":..,"ver":"decimal"}` on one line.
+    //   "owner":"16 hex digits","incarnation":..,"ttl":..,"confirmed_within":..,
+    //   "ver":"decimal"}` on one line. confirmed_within, in seconds: while the state is up,
+    //   starting
+    // or draining, the application was heard from within this time.
     [[nodiscard]] std::string_view fragment() const {
         return std::string_view{text_}.substr(app_ + version_ + zone_);
     }

@@ -77,7 +77,8 @@ bool ViewBuilder::ByState::operator()(const Row& a, const Row& b) const {
     return std::tuple{a.state(), a.address()} < std::tuple{b.state(), b.address()};
 }
 
-ViewBuilder::ViewBuilder(std::uint64_t revision) {
+ViewBuilder::ViewBuilder(std::uint64_t revision, std::uint32_t detection_s)
+    : detection_s_(detection_s) {
     auto empty = std::make_shared<View>();
     empty->revision_ = revision;
     view_ = std::move(empty);
@@ -120,8 +121,8 @@ void ViewBuilder::apply_instance(const Record& record, std::uint64_t seen_at) {
         if (instance) {
             Instance x = std::move(instance).value();
             x.last_update = std::max(x.last_update, seen_at);
-            next.row =
-                std::make_shared<Row>(x, next.rank, state_of_phase(x.phase), record.expired());
+            next.row = std::make_shared<Row>(x, next.rank, state_of_phase(x.phase),
+                                             record.expired(), detection_s_);
         } else {
             ++undecodable_;
         }

@@ -34,7 +34,10 @@ class ViewBuilder {
   public:
     // The first View that differs from the empty one has revision + 1. A caller that wants
     // revisions to rise over restarts passes one from a clock.
-    explicit ViewBuilder(std::uint64_t revision = 0);
+    // `detection_s`: within so many seconds the cluster knows that an owner, which watches the
+    // leases of its instances, is gone.
+    explicit ViewBuilder(std::uint64_t revision = 0, std::uint32_t detection_s = kDetection);
+    static constexpr std::uint32_t kDetection = 6;  // with gossip's defaults
 
     // A live record or a tombstone, of an instance or a node; other kinds are ignored. A record
     // that cannot be decoded is counted and not listed; an older row of that instance is dropped.
@@ -104,6 +107,7 @@ class ViewBuilder {
     void rebuild(std::vector<Step>& steps);
     void count(const Row* before, const Row* after);
 
+    std::uint32_t detection_s_;
     SortedChunks<Owner, ByAddress> by_address_;
     SortedChunks<const Row*, ByApp> by_app_;
     SortedChunks<const Row*, ByState> by_state_;

@@ -24,7 +24,7 @@ struct Traffic {
             bytes += other.bytes;
         }
     };
-    std::array<Count, 8> types;  // 0: none that we know
+    std::array<Count, 9> types;  // 0: none that we know
     [[nodiscard]] const Count& of(gossip::MessageType type) const {
         return types[static_cast<std::size_t>(type)];
     }

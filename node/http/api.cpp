@@ -17,8 +17,9 @@ std::string tag_prefix(gossip::NodeId id) {
 Api::Api(HttpContext context_of_node, HttpLimits limits_of_server, Later run_later)
     : context(std::move(context_of_node)),
       limits(limits_of_server),
+      later(std::move(run_later)),
       list(tag_prefix(context.self.id)),
-      census(std::make_shared<Census>(context.core, std::move(run_later))) {}
+      census(std::make_shared<Census>(context.core, later)) {}
 
 Api::~Api() = default;
 

@@ -27,6 +27,7 @@ struct Api {
     HttpContext context;
     HttpLimits limits;
     std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+    Later later;
     ListCache list;
     std::shared_ptr<Census> census;
 

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "node/http/api.h"
+#include "node/http/fresh.h"
 #include "node/http/query.h"
 #include "node/http/writes.h"
 #include "registry/json.h"
@@ -84,11 +85,30 @@ Result<std::size_t> parse_limit(const std::string& text) {
     return limit;
 }
 
-Result<registry::Filter> parse_filter(std::string_view query) {
-    auto parameters = parse_query(query, {"app", "version", "state", "zone", "limit", "after"});
-    if (!parameters) return parameters.error();
+Result<bool> parse_flag(const std::string& name, const std::string& value) {
+    if (value == "1" || value == "true") return true;
+    if (value == "0" || value == "false") return false;
+    return Error{Errc::invalid, name + ": " + registry::in_quotes(value) + " is neither 1 nor 0"};
+}
+
+// What is asked for, and whether the owners should be asked first.
+struct Selection {
     registry::Filter filter;
+    bool fresh = false;
+};
+
+Result<Selection> parse_selection(std::string_view query) {
+    auto parameters =
+        parse_query(query, {"app", "version", "state", "zone", "limit", "after", "fresh"});
+    if (!parameters) return parameters.error();
+    Selection selection;
+    registry::Filter& filter = selection.filter;
     for (const auto& [name, value] : *parameters) {
+        if (name == "fresh") {
+            const auto fresh = parse_flag(name, value);
+            if (!fresh) return fresh.error();
+            selection.fresh = *fresh;
+        }
         if (name == "app") filter.app = value;
         if (name == "version") filter.version = value;
         if (name == "zone") filter.zone = value;
@@ -108,7 +128,7 @@ Result<registry::Filter> parse_filter(std::string_view query) {
             }
         }
     }
-    return filter;
+    return selection;
 }
 
 // One page, and where the next one starts: at most filter.limit rows.
@@ -136,36 +156,57 @@ std::string page_of(const registry::View& view, registry::Filter filter) {
     return body + '}';
 }
 
-}  // namespace
-
-void get_instances(Api& api, const ExchangePtr& exchange) {
-    const Request& request = exchange->request();
-    const auto filter = parse_filter(request.query);
-    if (!filter) return exchange->send(problem(filter.error()));
+void send_page(Api& api, const ExchangePtr& exchange, const registry::Filter& filter) {
     const auto view = api.view();
     const std::string etag = api.list.etag(view->revision());
     Response response;
-    if (none_match_hits(request.if_none_match, etag)) {
+    if (none_match_hits(exchange->request().if_none_match, etag)) {
         response.status = 304;
     } else {
-        response = json(page_of(*view, *filter));
+        response = json(page_of(*view, filter));
     }
     response.etag = etag;
     exchange->send(std::move(response));
 }
 
-void get_instance(Api& api, const ExchangePtr& exchange) {
-    const auto address = address_of(exchange->request());
-    if (!address) return exchange->send(problem(address.error()));
+void send_row(Api& api, const ExchangePtr& exchange, const std::string& address) {
     const auto view = api.view();
-    const registry::Row* row = view->find(*address);
+    const registry::Row* row = view->find(address);
     if (row == nullptr) {
-        return exchange->send(refused(api, *address, {gossip::PutStatus::not_found, {}}));
+        return exchange->send(refused(api, address, {gossip::PutStatus::not_found, {}}));
     }
-    const std::string etag = quoted_ver(row->stamp());
     Response response = json(std::string{row->fragment()});
-    response.etag = etag;
+    response.etag = quoted_ver(row->stamp());
     exchange->send(std::move(response));
+}
+
+}  // namespace
+
+void get_instances(Api& api, const ExchangePtr& exchange) {
+    const auto selection = parse_selection(exchange->request().query);
+    if (!selection) return exchange->send(problem(selection.error()));
+    if (!selection->fresh) return send_page(api, exchange, selection->filter);
+    std::vector<std::string> addresses;
+    const auto view = api.view();
+    for (const registry::Row* row : view->select(selection->filter)) {
+        addresses.emplace_back(row->address());
+    }
+    freshen(api, std::move(addresses),
+            [&api, exchange, filter = selection->filter] { send_page(api, exchange, filter); });
+}
+
+void get_instance(Api& api, const ExchangePtr& exchange) {
+    const Request& request = exchange->request();
+    const auto address = address_of(request);
+    if (!address) return exchange->send(problem(address.error()));
+    const auto parameters = parse_query(request.query, {"fresh"});
+    if (!parameters) return exchange->send(problem(parameters.error()));
+    if (parameters->empty()) return send_row(api, exchange, *address);
+    const auto fresh = parse_flag("fresh", parameters->front().second);
+    if (!fresh) return exchange->send(problem(fresh.error()));
+    if (!*fresh) return send_row(api, exchange, *address);
+    freshen(api, {*address},
+            [&api, exchange, address = *address] { send_row(api, exchange, address); });
 }
 
 void put_instance(Api& api, const ExchangePtr& exchange) {

@@ -194,6 +194,42 @@ TEST(ClusterOfProcesses, KeepsAnInstanceUpThatRenewsItsLeaseAtAnotherNode) {
     }
 }
 
+TEST(ClusterOfProcesses, AFreshListIsWhatTheOwnersKnow) {
+    Cluster cluster(3);
+    // Renewals travel once per interval: too late for this test.
+    for (std::size_t i = 0; i < 3; ++i) {
+        cluster[i].start(i == 0 ? std::vector<std::string>{} : std::vector{cluster[0].gossip()},
+                         {"--interval", "1m"});
+        ASSERT_TRUE(eventually([&] { return cluster[i].answers(); })) << cluster.logs();
+    }
+    ASSERT_TRUE(cluster.agree()) << cluster.logs();
+    const auto register_at = [&](std::uint64_t last_update) {
+        return cluster[0].post(
+            {{"address", "10.0.0.1:9000"}, {"app_name", "chat"}, {"last_update", last_update}});
+    };
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    ASSERT_TRUE(register_at(now - 60).ok());
+    ASSERT_TRUE(eventually([&] { return cluster[2].instance_state("10.0.0.1:9000") == "up"; }));
+    ASSERT_TRUE(register_at(now - 1).ok());
+    const auto seen = [&](const std::string& target) {
+        const json body = cluster[2].get(target);
+        return (body.contains("instances") ? body.at("instances")[0] : body).at("last_update");
+    };
+    EXPECT_EQ(seen("/v1/instances/10.0.0.1:9000"), now - 60) << "a lower bound";
+    EXPECT_EQ(seen("/v1/instances?app=chat"), now - 60);
+    EXPECT_EQ(seen("/v1/instances?app=chat&fresh=1"), now - 1);
+    EXPECT_EQ(seen("/v1/instances/10.0.0.1:9000"), now - 1) << "everybody profits";
+    ASSERT_TRUE(register_at(now).ok());
+    EXPECT_EQ(seen("/v1/instances/10.0.0.1:9000?fresh=1"), now);
+    EXPECT_EQ(cluster[2].client().get("/v1/instances?fresh=maybe").status, 400);
+    EXPECT_EQ(cluster[2].client().get("/v1/instances/h:1?frsh=1").status, 400);
+
+    // An owner that does not answer is not waited for.
+    cluster[0].process().signal(SIGSTOP);
+    EXPECT_EQ(seen("/v1/instances?fresh=1"), now);
+    cluster[0].process().signal(SIGCONT);
+}
+
 TEST(ClusterOfProcesses, ServesBeforeItsSeedIsUpAndJoinsWhenItIs) {
     Cluster cluster(2);
     cluster.restart(1);  // its seed is not there

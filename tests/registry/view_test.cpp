@@ -94,7 +94,7 @@ TEST(LegacyList, IsAMapOfAddressesToObjects) {
                    R"("version":"v1","state":"up","last_update":1763700000,"phase":"running",)"
                    R"("capacity":40,"sessions":12,"ready_to_close":false,"zone":"eu-1",)"
                    R"("metadata":{"build":"abc"},"owner":"00000000000a11ce","incarnation":7,)"
-                   R"("ttl":30,"ver":"65536"}})");
+                   R"("ttl":30,"confirmed_within":36,"ver":"65536"}})");
     EXPECT_EQ(view->list_bytes(), out.size() - 7);
 }
 
@@ -110,10 +110,10 @@ TEST(Fragment, IsJsonThatEqualsTheFields) {
     x.metadata = R"({"a":[1,{"b":"\n"}]})";
     x.last_update = 0;
     const gossip::Rank rank{gossip::Stamp::at_ms(1'763'700'000'000, 9), 5};
-    Row row{x, rank, State::draining, false};
+    Row row{x, rank, State::draining, false, 6};
     const auto check = [&](State state) {
         const json j = json::parse(row.fragment());
-        EXPECT_EQ(j.size(), 15U);
+        EXPECT_EQ(j.size(), 16U);
         EXPECT_EQ(j["address"], x.address);
         EXPECT_EQ(j["app_name"], x.app_name);
         EXPECT_EQ(j["version"], x.version);
