@@ -136,12 +136,14 @@ void Checkers::sent(std::uint32_t node, Time at, std::uint32_t to, Bytes datagra
         fail({12, node, at, "", "sent a datagram without a valid header"});
         return;
     }
-    if (header.type != gossip::MessageType::put || body.empty() ||
-        body[0] != static_cast<std::uint8_t>(gossip::PutMode::flood)) {
-        return;
-    }
-    if (!gossip::for_each_record(body.subspan(1),
-                                 [&](Bytes r) { flooded(node, at, header.from, r); })) {
+    if (header.type != gossip::MessageType::put || body.empty()) return;
+    const bool flood = body[0] == static_cast<std::uint8_t>(gossip::PutMode::flood);
+    const bool repair = body[0] == static_cast<std::uint8_t>(gossip::PutMode::repair);
+    if (!flood && !repair) return;
+    if (!gossip::for_each_record(body.subspan(1), [&](Bytes r) {
+            if (flood) flooded(node, at, header.from, r);
+            if (repair) repaired(node, at, r);
+        })) {
         fail({12, node, at, "", "sent a PUT whose records end early"});
     }
 }
@@ -165,6 +167,21 @@ void Checkers::flooded(std::uint32_t node, Time at, gossip::NodeId self, Bytes b
               "forwarded " + text({fields->stamp, digest}) + " again, first at " +
                   std::to_string(flood.at.count()) + " us, copy " + std::to_string(flood.copies)});
     }
+}
+
+// Pull first, then push what is still current.
+void Checkers::repaired(std::uint32_t node, Time at, Bytes bytes) {
+    const auto fields = Record::parse(bytes);
+    if (!fields) {
+        fail({12, node, at, "", "sent a record that does not parse: " + fields.error().message});
+        return;
+    }
+    const RowKey key{fields->kind, std::string{fields->key}};
+    const auto floor = nodes_[node].floors.find(key);
+    const gossip::Rank rank{fields->stamp, Record::digest_of(bytes, key_)};
+    if (floor == nodes_[node].floors.end() || rank >= floor->second) return;
+    fail({2, node, at, label(key),
+          "sent " + text(rank) + ", which it has replaced by " + text(floor->second)});
 }
 
 void Checkers::sent_frame(std::uint32_t node, Time at, std::size_t bytes) {

@@ -53,7 +53,8 @@ class Checkers {
     void written(const gossip::Record& record, std::uint64_t true_ms);
     // What one turn changed in a node's table: versions grow (2), and somebody wrote them (7).
     void merged(std::uint32_t node, Time at, const gossip::Output& out, const gossip::Table& table);
-    // A datagram left: its size (12), and which versions it forwards (10).
+    // A datagram left: its size (12), and which versions it forwards (10), and that it
+    // repairs nobody with a version that it has replaced (2).
     void sent(std::uint32_t node, Time at, std::uint32_t to, gossip::Bytes datagram);
     void sent_frame(std::uint32_t node, Time at, std::size_t bytes);  // (12)
     void holds(std::uint32_t node, Time at, const Held& held);        // (11)
@@ -96,6 +97,7 @@ class Checkers {
     void check_kept(std::uint32_t node, Time at, const gossip::Record& record,
                     const gossip::Table& table);
     void flooded(std::uint32_t node, Time at, gossip::NodeId self, gossip::Bytes record);
+    void repaired(std::uint32_t node, Time at, gossip::Bytes record);
     void check_row(std::uint32_t node, Time at, const RowKey& key, const Newest& newest,
                    const gossip::Table& table);
 
