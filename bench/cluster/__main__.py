@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import statistics
@@ -112,6 +113,8 @@ def main():
     options = arguments()
     options.sides = available(options.sides)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # two or three for each node
     private = kernel.private_network()
     with scratch() as directory:
         machine = kernel.machine(directory) | {"private_network": private}

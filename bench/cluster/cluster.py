@@ -11,7 +11,9 @@ from .. import kernel
 
 now = time.monotonic
 WHOLE_S = 180  # until a state that has to come back counts as lost
+STALL_S = 10   # whoever needs longer to become whole has waited for something
 LOOK_S = .05   # between two looks into tables, where lines do not tell enough
+LOOK_SELDOM_S = 1  # and where they should
 
 
 class Cluster:
@@ -27,6 +29,7 @@ class Cluster:
         self.told_least = set()   # nodes whose lines do not name all that they know
         self.blamed = {}          # subject -> nodes that called it failed
         self.changed_at = 0       # when a view last changed
+        self.stalled = ""         # what was missing when wait_whole took long
         self.want, self.got = {}, {}
         self.selector = selectors.DefaultSelector()
 
@@ -111,12 +114,14 @@ class Cluster:
         if said is None:
             return
         kind, subject = said
-        if kind == "alive":
-            self.view[i].add(subject)
+        view = self.view[i]
+        if kind == "alive" and subject not in view:
+            view.add(subject)
             self.changed_at = at
         elif kind in ("failed", "left"):
-            self.view[i].discard(subject)
-            self.changed_at = at
+            if subject in view:
+                view.discard(subject)
+                self.changed_at = at
             if kind == "failed":
                 self.blamed.setdefault(subject, set()).add(i)
         if kind in self.want and self.want[kind] in (None, subject):
@@ -128,27 +133,37 @@ class Cluster:
         running = {self.subject(i) for i in self.process}
         return sum(len(running - view) for view in self.view.values())
 
+    def look_into_tables(self):
+        """What lines did not tell, the tables do. Asks only nodes that seem to lack somebody."""
+        running = {self.subject(i) for i in self.process}
+        for i, view in self.view.items():
+            if not running <= view and not running & self.table(i) <= view:
+                view |= running & self.table(i)
+                self.changed_at = now()
+
     def wait_whole(self, seconds=WHOLE_S):
         """Until every table holds all running nodes as alive: by the lines, then by the tables
         themselves. Returns when that was so."""
-        end = now() + seconds
+        begin, looked, self.stalled = now(), now(), ""
+        end = begin + seconds
         while now() < end:
-            for i in list(self.told_least):
-                self.view[i] |= self.table(i)
-                self.changed_at = now()
-                if len(self.view[i]) >= len(self.process):
-                    self.told_least.discard(i)
-            if not self.pump(min(LOOK_S, end - now()), lambda: not self.missing()):
+            if not self.pump(LOOK_S, lambda: not self.missing()):
+                if self.told_least or now() > looked + LOOK_SELDOM_S:
+                    self.look_into_tables()
+                    looked = now()
+                if now() > begin + STALL_S and not self.stalled:
+                    self.stalled = f"{self.missing()} pairs lacked each other after {STALL_S} s"
                 continue
             at = self.changed_at
             running = {self.subject(i) for i in self.process}
             while now() < end:
                 if all(self.table(i) == running for i in self.process):
+                    self.told_least.clear()
                     return at
                 self.pump(LOOK_S)
                 at = now()
         raise TimeoutError(f"{self.label} is not whole after {seconds} s: {self.missing()} pairs "
-                           "of nodes do not know each other as alive")
+                           "of nodes do not hold each other as alive")
 
     def usage(self):
         return {"at": now(), "net": kernel.traffic(),

@@ -35,8 +35,8 @@ def measures(pauses):
         Measure("join", "join_turn_stalls", "joins in turn that stalled", "", count, ()),
         Measure("change", "change_each_ms", "a change is in another table", "ms", TIMES, ()),
         Measure("change", "change_all_ms", "a change is in all tables", "ms"),
-        Measure("change", "change_told_ms", "applications everywhere can act on it", "ms",
-                TIMES, ("median",)),
+        Measure("change", "change_told_ms", "applications can act on it", "ms", TIMES,
+                ("median",)),
         Measure("change", "change_lost", "nodes that never had it", "", count, ()),
         Measure("idle", "idle_cpu_ms_s", "CPU of an idle node", "ms/s", ("mean", "worst"),
                 ("mean",)),
@@ -52,8 +52,9 @@ def measures(pauses):
                     ("median",)),
             Measure(part, f"{part}_last_ms", f"{what}: all call it dead", "ms"),
             Measure(part, f"{part}_whole_ms", "continued: all whole" if part == "stop"
-                    else "started again: all whole", "ms", TIMES, ("median",)),
-            Measure(part, f"{part}_others", "pairs: others called dead", "", count, count)]
+                    else "restarted: all whole", "ms", TIMES, ("median",)),
+            Measure(part, f"{part}_others", f"{what}: pairs, others called dead", "", count,
+                    count)]
     rows.append(Measure("false", "false_idle", "idle: pairs called dead", "", count, count))
     for seconds in pauses:
         name = f"pause{seconds:g}"
@@ -85,7 +86,7 @@ def ratio(ours, theirs):
 
 def better(ours, theirs, names):
     """Who needs less, and by which factor."""
-    if ours == theirs:
+    if ours == theirs or (theirs and .99 < ours / theirs < 1.01):
         return "equal"
     winner, low, high = (names[0], ours, theirs) if ours < theirs else (names[1], theirs, ours)
     return f"{winner} {human(high / low)} x" if low else winner

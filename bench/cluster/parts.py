@@ -11,7 +11,6 @@ from .cluster import now
 FAULT_S = 90   # until a death has to be known to all
 READY_S = 60   # until a started process says that it runs
 SPREAD_S = 15  # until a change has to be everywhere
-STALL_S = 10   # a join that takes longer has waited for something
 AWAKE_S = 3    # what a continued process may still say of others
 REST_S = 2     # between two faults, so that one does not colour the next
 
@@ -32,7 +31,7 @@ class Samples:
 
 def join(cluster, samples, at_once):
     """From the first start until every table holds all."""
-    name = "join_once" if at_once else "join_turn"
+    name, way = ("join_once", "at once") if at_once else ("join_turn", "in turn")
     cluster.look_for(ready=None)
     begin = now()
     for i in range(cluster.count):
@@ -43,7 +42,9 @@ def join(cluster, samples, at_once):
     took = (cluster.wait_whole() - begin) * 1e3
     samples.add(name + "_ms", took)
     samples.add(name + "_start_ms", (started - begin) * 1e3)
-    samples.add(name + "_stalls", int(took > STALL_S * 1e3))
+    samples.add(name + "_stalls", int(cluster.stalled != ""))
+    if cluster.stalled:
+        samples.note(f"{cluster.label}: a join {way} took {took / 1e3:.1f} s: {cluster.stalled}")
     return took
 
 
@@ -161,7 +162,7 @@ def kill(cluster, samples, count):
         cluster.look_for(ready=None)
         if not cluster.pump(READY_S, lambda: victim in cluster.got["ready"]):
             raise TimeoutError(f"{cluster.label} node {victim} did not become ready again")
-        samples.add("kill_whole_ms", (cluster.wait_whole() - begin) * 1e3)
+        samples.add("kill_whole_ms", max(0, cluster.wait_whole() - begin) * 1e3)
 
 
 def stop(cluster, samples, count):
