@@ -67,7 +67,7 @@ def arguments():
         help="the longest pause also with `hearsay agent --suspicion T`; '' for not (7s)")
     add("--instances", type=int, default=10_000, metavar="K",
         help="in the tables of Hearsay in every part but join (10,000); serf has no such table")
-    add("--json", metavar="FILE", help="every sample; - is stdout")
+    add("--json", metavar="FILE", help="every sample; - is stdout, and the table goes to stderr")
     add("--svg", metavar="FILE", help="the table as a chart")
     given = parser.parse_args()
     for name, known in (("parts", PARTS), ("sides", ("hearsay", "serf"))):
@@ -139,12 +139,11 @@ def main():
     shown = measures(options.pause)
     rows = table.rows(run.samples, shown, options.parts)
     notes = remarks(run, options)
-    print(f"{options.nodes} nodes on {machine['cores']} cores ({machine['cpu']}), "
-          f"{', '.join(about['versions'].values())}\n\n{table.text(rows, labels)}\n")
-    print("ratio: Hearsay's figure by serf's. Less is better everywhere. A pair is (who says it, "
-          "of whom).")
-    for note in notes:
-        print(f"- {note}")
+    lines = [f"{options.nodes} nodes on {machine['cores']} cores ({machine['cpu']}), "
+             f"{', '.join(about['versions'].values())}", "", table.text(rows, labels), "",
+             "ratio: Hearsay's figure by serf's. Less is better everywhere. A pair is (who says "
+             "it, of whom).", *(f"- {note}" for note in notes)]
+    print("\n".join(lines), file=sys.stderr if options.json == "-" else sys.stdout)
     if options.json:
         document = about | {"rows": rows, "notes": notes, "samples": {
             label: samples.lists for label, samples in run.samples.items()}}
