@@ -49,7 +49,9 @@ class Drawing:
 
     def section(self, title, bars, sides):
         """Bars on a log axis of whole decades; a zero has no bar."""
-        positive = [v for _, _, values in bars for v in values.values() if v > 0] or [1]
+        positive = [v for _, _, values in bars for v in values.values() if v > 0]
+        if not positive:
+            title, positive = f"{title}: none", [1]
         low = math.floor(math.log10(min(positive)))
         if min(positive) == 10 ** low:
             low -= 1  # the least would have no length
