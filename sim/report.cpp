@@ -37,6 +37,7 @@ std::string replay_command(const Options& o) {
     command += o.scenario;
     if (o.nodes) command += " --nodes " + std::to_string(*o.nodes);
     if (o.loss_ppm) command += print(" --loss %.6g", static_cast<double>(*o.loss_ppm) / 1e6);
+    if (o.delay_us) command += print(" --delay %.6g", static_cast<double>(*o.delay_us) / 1e3);
     if (o.interval_ms) command += " --interval " + std::to_string(*o.interval_ms);
     if (o.fanout) command += " --fanout " + std::to_string(*o.fanout);
     if (o.rows) command += " --rows " + std::to_string(*o.rows);

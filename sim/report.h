@@ -16,6 +16,7 @@ struct Options {
     std::uint64_t seed = 1;
     std::optional<std::uint32_t> nodes;
     std::optional<std::uint32_t> loss_ppm;
+    std::optional<std::uint32_t> delay_us;  // median of a hop
     std::optional<std::uint32_t> interval_ms;
     std::optional<std::uint32_t> fanout;
     std::optional<std::uint32_t> rows;

@@ -60,6 +60,7 @@ WorldOptions world_options(const Options& options, std::uint32_t default_nodes) 
     world.seed = options.seed;
     world.nodes = options.nodes.value_or(default_nodes);
     world.faults.loss_ppm = options.loss_ppm.value_or(0);
+    if (options.delay_us) world.faults.hop = Time{*options.delay_us};
     if (options.interval_ms)
         world.config.interval = std::chrono::milliseconds{*options.interval_ms};
     if (options.fanout) world.config.fanout = *options.fanout;

@@ -13,6 +13,7 @@ struct Scenario {
     std::string_view name;
     std::string_view summary;
     Report (*run)(const Options& options);
+    bool has_picture = false;  // its report can be drawn
 };
 
 // One file each. An option that is left out has the default of the scenario.
@@ -36,7 +37,7 @@ Report run(const Scenario& scenario, const Options& options);
 
 // The parts that scenarios have in common.
 
-// A world's options from a person's: seed, nodes, loss, interval, fan-out.
+// A world's options from a person's: seed, nodes, loss, delay, interval, fan-out.
 [[nodiscard]] WorldOptions world_options(const Options& options, std::uint32_t default_nodes);
 // Starts every node and waits until all know all.
 bool form(World& world, Time limit);
