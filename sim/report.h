@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "sim/svg.h"
 #include "sim/world.h"
 
 namespace sim {
@@ -37,6 +39,8 @@ class Report {
     void add(std::string name, std::string_view text);
     // The scenario asked for something that did not happen.
     void expect(bool condition, std::string_view what);
+    // What to draw; the scenario's has_picture says whether there is one.
+    void draw(Picture picture) { picture_ = std::move(picture); }
     // Takes over the trace and the violations.
     void finish(const World& world);
 
@@ -49,6 +53,8 @@ class Report {
 
     [[nodiscard]] std::string text() const;
     [[nodiscard]] std::string json() const;
+    // A document of its own; empty if there is no picture.
+    [[nodiscard]] std::string svg() const;
     // Every failure with the command that repeats it; empty if there is none.
     [[nodiscard]] std::string complaint() const;
 
@@ -62,6 +68,7 @@ class Report {
     Options options_;
     std::vector<Field> fields_;
     std::vector<std::string> failures_;
+    Picture picture_;
     std::uint64_t trace_ = 0;
 };
 

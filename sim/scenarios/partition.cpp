@@ -1,8 +1,9 @@
+#include "gossip/table.h"
 #include "sim/scenarios/scenario.h"
 
 // Two halves that do not hear each other, `rows` writes on each side, heal. How long until all
-// agree, and how many bytes does it take? With two nodes the cost of control is that of decoding
-// one difference, so that invariant 9 can be checked.
+// agree, and how many bytes does it take, compared with those that were missing? With two nodes the
+// cost of control is that of decoding one difference, so that invariant 9 can be checked.
 
 namespace sim {
 namespace {
@@ -29,6 +30,18 @@ void check_control_bytes(World& world, Report& report, std::uint64_t differences
                                std::to_string(control) + " B of control for " +
                                    std::to_string(differences) + " differences"});
     }
+}
+
+// Bytes of rows that `to` has to get from `from` to hold the newest version of each.
+std::uint64_t bytes_missing(const gossip::Table& to, const gossip::Table& from) {
+    std::uint64_t bytes = 0;
+    for (std::uint32_t slot = 0; slot < from.slots(); ++slot) {
+        const gossip::Record* theirs = from.at(slot);
+        if (theirs == nullptr) continue;
+        const gossip::Record* ours = to.find(theirs->kind(), theirs->key());
+        if (ours == nullptr || rank(*ours) < rank(*theirs)) bytes += theirs->bytes().size();
+    }
+    return bytes;
 }
 
 }  // namespace
@@ -63,6 +76,12 @@ Report run_partition(const Options& options) {
     report.expect(setup.nodes < 2 || rows == 0 || !world.agreed(),
                   "the halves agree although they are apart");
 
+    // Every node of a half misses what the other half has.
+    const gossip::Table& left = world.node(0).core().table();
+    const gossip::Table& right = world.node(setup.nodes - 1).core().table();
+    const std::uint64_t missing = (bytes_missing(left, right) * (setup.nodes - island.size())) +
+                                  (bytes_missing(right, left) * island.size());
+
     const std::uint64_t control = control_bytes(world);
     const std::uint64_t datagram_bytes = world.network().traffic().all().bytes;
     const std::uint64_t stream_bytes = world.streams().bytes();
@@ -70,8 +89,14 @@ Report run_partition(const Options& options) {
     settle(world, report, Time{60'000'000});
     const std::uint64_t control_used = control_bytes(world) - control;
     report.add("control_bytes", control_used);
-    report.add("datagram_bytes", world.network().traffic().all().bytes - datagram_bytes);
-    report.add("stream_bytes", world.streams().bytes() - stream_bytes);
+    const std::uint64_t datagrams_used = world.network().traffic().all().bytes - datagram_bytes;
+    const std::uint64_t streams_used = world.streams().bytes() - stream_bytes;
+    report.add("datagram_bytes", datagrams_used);
+    report.add("stream_bytes", streams_used);
+    report.add("missing_bytes", missing);
+    const double used = static_cast<double>(datagrams_used + streams_used);
+    report.add("repair_bytes_per_missing_byte",
+               missing > 0 ? used / static_cast<double>(missing) : 0.0);
     if (setup.nodes == 2 && setup.faults.loss_ppm == 0) {
         check_control_bytes(world, report, 2ULL * rows, control_used);
     }

@@ -10,7 +10,8 @@ namespace sim {
 namespace {
 
 constexpr std::array kScenarios{
-    Scenario{"spread", "one update in a cluster that agrees: time, copies and bytes", run_spread},
+    Scenario{"spread", "one update in a cluster that agrees: time, copies and bytes", run_spread,
+             true},
     Scenario{"join", "all nodes start together and find each other through a seed", run_join},
     Scenario{"partition", "two halves, writes on both sides, heal", run_partition},
     Scenario{"churn", "random writes and faults with every checker, then peace", run_churn},
@@ -20,7 +21,18 @@ constexpr std::array kScenarios{
     Scenario{"snapshot", "a node joins a cluster with a big table", run_snapshot},
     Scenario{"skew", "clocks that are wrong, run fast or slow, and step", run_skew},
     Scenario{"idle", "a cluster that agrees and has nothing to do", run_idle},
-    Scenario{"detect", "who is called dead: nobody that runs, and soon who does not", run_detect},
+    Scenario{"detect", "who is called dead: nobody that runs, and soon who does not", run_detect,
+             true},
+    Scenario{"join_storm", "all nodes start in the same instant, and nobody stalls",
+             run_join_storm},
+    Scenario{"flapping", "some nodes freeze and continue again and again", run_flapping},
+    Scenario{"frozen", "16 nodes stop for 8 s at the same moment", run_frozen},
+    Scenario{"one_way", "nodes that only send or only hear, links that carry one way", run_one_way},
+    Scenario{"clock_steps", "wall clocks step by an hour while rows come and go", run_clock_steps},
+    Scenario{"restart_all", "everything crashes at once and restarts from disk", run_restart_all},
+    Scenario{"rolling_restart", "one node after the other restarts while writes go on",
+             run_rolling_restart},
+    Scenario{"registrations", "many thousands register, change and leave", run_registrations},
 };
 
 // For the handler, which may not allocate.
@@ -66,6 +78,22 @@ WorldOptions world_options(const Options& options, std::uint32_t default_nodes) 
     if (options.fanout) world.config.fanout = *options.fanout;
     world.config.sketch_cells = 1024;  // enough for what these scenarios make differ
     return world;
+}
+
+std::vector<std::uint32_t> some_nodes(World& world, std::size_t count) {
+    CHECK(count <= world.size());
+    std::vector<std::uint32_t> nodes;
+    while (nodes.size() < count) {
+        const auto node = static_cast<std::uint32_t>(world.dice().below(world.size()));
+        if (std::ranges::find(nodes, node) == nodes.end()) nodes.push_back(node);
+    }
+    return nodes;
+}
+
+bool believes(World& world, std::uint32_t node, std::uint32_t about, gossip::MemberState state) {
+    const gossip::NodeId id = world.node(about).identity().id;
+    const gossip::Member* member = world.node(node).core().members().find(id);
+    return member != nullptr && member->state == state;
 }
 
 bool form(World& world, Time limit) {

@@ -2,7 +2,9 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
+#include "gossip/membership.h"
 #include "sim/report.h"
 #include "sim/world.h"
 
@@ -27,6 +29,14 @@ Report run_snapshot(const Options& options);
 Report run_skew(const Options& options);
 Report run_idle(const Options& options);
 Report run_detect(const Options& options);
+Report run_join_storm(const Options& options);
+Report run_flapping(const Options& options);
+Report run_frozen(const Options& options);
+Report run_one_way(const Options& options);
+Report run_clock_steps(const Options& options);
+Report run_restart_all(const Options& options);
+Report run_rolling_restart(const Options& options);
+Report run_registrations(const Options& options);
 
 [[nodiscard]] std::span<const Scenario> scenarios();
 [[nodiscard]] const Scenario* find_scenario(std::string_view name);
@@ -39,6 +49,11 @@ Report run(const Scenario& scenario, const Options& options);
 
 // A world's options from a person's: seed, nodes, loss, delay, interval, fan-out.
 [[nodiscard]] WorldOptions world_options(const Options& options, std::uint32_t default_nodes);
+// Different nodes, drawn by the scenarios' dice. Requires that there are so many.
+[[nodiscard]] std::vector<std::uint32_t> some_nodes(World& world, std::size_t count);
+// What a running node believes of another.
+[[nodiscard]] bool believes(World& world, std::uint32_t node, std::uint32_t about,
+                            gossip::MemberState state);
 // Starts every node and waits until all know all.
 bool form(World& world, Time limit);
 // Waits, after the last change, until the cluster is whole; reports how long it took.
