@@ -29,6 +29,7 @@ int run(const sim::CommandLine& line) {
             say(report.json(), stdout);
             break;
         case sim::CommandLine::Format::svg:
+            say(report.svg(), stdout);
             break;
     }
     say(report.complaint(), stderr);

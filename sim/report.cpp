@@ -110,6 +110,16 @@ std::string Report::json() const {
     return out + "]}\n";
 }
 
+std::string Report::svg() const {
+    std::string subtitle = print("%.0f nodes", value("nodes"));
+    const double hop_us =
+        options_.delay_us.value_or(static_cast<std::uint32_t>(Faults{}.hop.count()));
+    subtitle += print(", hops of %.6g ms", hop_us / 1e3);
+    subtitle += print(", %.4g %% of datagrams lost", options_.loss_ppm.value_or(0) / 1e4);
+    subtitle += print(", seed %llu", static_cast<unsigned long long>(options_.seed));
+    return sim::svg(picture_, subtitle);
+}
+
 std::string Report::complaint() const {
     std::string out;
     for (const std::string& failure : failures_) out += failure + '\n';

@@ -33,6 +33,7 @@ struct BeliefPicture {
     std::string title;
     std::string axis;             // what the times are counted from
     std::uint32_t believers = 0;  // of every lane
+    Time start{0};                // of the axis
     Time end{0};
     std::vector<Lane> lanes;
 };

@@ -1,7 +1,8 @@
 #include <algorithm>
+#include <utility>
 
-#include "gossip/membership.h"
 #include "sim/scenarios/scenario.h"
+#include "sim/scenarios/watch.h"
 
 // Who is alive: every node that runs should be believed alive, and one that is gone should not.
 
@@ -10,20 +11,20 @@ namespace {
 
 constexpr Time kLimit{30'000'000};
 constexpr std::uint32_t kVictims = 5;
+constexpr Time kLead{1'000'000};        // shown before a machine is lost
+constexpr std::size_t kFalseLanes = 6;  // of nodes that were suspected wrongly: the first ones
 
-std::size_t believers(World& world, std::uint32_t about, gossip::MemberState state) {
-    const gossip::NodeId id = world.node(about).identity().id;
-    std::size_t count = 0;
-    for (std::uint32_t i = 0; i < world.size(); ++i) {
-        if (i == about || !world.node(i).running()) continue;
-        const gossip::Member* member = world.node(i).core().members().find(id);
-        if (member && member->state == state) ++count;
-    }
-    return count;
-}
+// A machine that was lost, and when.
+struct Loss {
+    std::uint32_t node = 0;
+    bool power = false;
+    Time at{0};
+    Time known{0};  // to the last of the others
+};
 
 // From the moment that a machine is gone until the first and the last of the others know.
-void measure_loss(World& world, Report& report, bool power) {
+void measure_loss(World& world, Watch& watch, Report& report, bool power,
+                  std::vector<Loss>& losses) {
     std::vector<Time> first;
     std::vector<Time> last;
     for (std::uint32_t v = 0; v < kVictims && world.ok(); ++v) {
@@ -32,17 +33,18 @@ void measure_loss(World& world, Report& report, bool power) {
         world.run_for(Time{static_cast<std::int64_t>(world.dice().below(2'000'000))});
         const Time gone = world.now();
         if (power) {
-            world.node(victim).lose_power();
+            watch.lose_power(victim);
         } else {
-            world.node(victim).crash();
+            watch.crash(victim);
         }
         std::size_t running = 0;
         for (std::uint32_t i = 0; i < world.size(); ++i) running += world.node(i).running();
-        const auto dead = [&] { return believers(world, victim, gossip::MemberState::dead); };
+        const auto dead = [&] { return watch.burying(victim); };
         const bool some = world.run_until([&] { return dead() > 0; }, kLimit, Time{10'000});
         first.push_back(world.now() - gone);
         const bool all = world.run_until([&] { return dead() == running; }, kLimit, Time{10'000});
         last.push_back(world.now() - gone);
+        losses.push_back({victim, power, gone, world.now()});
         report.expect(some && all, "a machine that is gone was not found out within 30 s");
     }
     std::ranges::sort(first);
@@ -52,6 +54,31 @@ void measure_loss(World& world, Report& report, bool power) {
     report.add(how + "_first_ms_median", first[first.size() / 2]);
     report.add(how + "_last_ms_median", last[last.size() / 2]);
     report.add(how + "_last_ms_worst", last.back());
+}
+
+// Every lost machine since it was lost, then some that were suspected though they ran.
+BeliefPicture draw(const Watch& watch, const std::vector<Loss>& losses) {
+    BeliefPicture picture;
+    picture.title = "How soon a lost machine is called dead, and who else is suspected";
+    picture.axis = "seconds since it was lost, or first suspected";
+    picture.believers = watch.size() - 1;
+    picture.start = -kLead;
+    picture.end = Time{5'000'000};
+    for (const Loss& loss : losses) {
+        picture.end = std::max(picture.end, loss.known - loss.at + kLead);
+    }
+    const auto add = [&](std::uint32_t node, Time zero, const char* what) {
+        auto lane = lane_of(watch, node, zero, zero + picture.start, zero + picture.end);
+        lane.name += what;
+        picture.lanes.push_back(std::move(lane));
+    };
+    for (const Loss& loss : losses) add(loss.node, loss.at, loss.power ? " silent" : " killed");
+    for (std::uint32_t i = 0;
+         i < watch.size() && picture.lanes.size() < losses.size() + kFalseLanes; ++i) {
+        if (watch.verdicts_about(i).false_suspicions == 0) continue;
+        add(i, watch.history(i)[1].at, " runs");
+    }
+    return picture;
 }
 
 }  // namespace
@@ -64,32 +91,26 @@ Report run_detect(const Options& options) {
     Report report{options};
     report.add("nodes", std::uint64_t{setup.nodes});
 
-    // What the living think of each other, for as long as rows / 60 minutes say.
-    std::uint64_t suspicions = 0;
-    std::uint64_t deaths = 0;
-    world.on_publish = [&](const SimNode&, const gossip::Output& out) {
-        for (const gossip::Event& event : out.events) {
-            suspicions += event.kind == gossip::Event::Kind::member_suspect;
-            deaths += event.kind == gossip::Event::Kind::member_dead;
-        }
-    };
+    // What the living think of each other.
+    Watch watch{world};
     const std::uint32_t minutes = options.minutes.value_or(10);
     world.run_for(Time{60'000'000} * minutes);
     report.add("minutes", std::uint64_t{minutes});
     report.add("trials", world.sum(&gossip::Counters::trials));
     report.add("accusations", world.sum(&gossip::Counters::convictions));
     report.add("refutations", world.sum(&gossip::Counters::refutations));
-    report.add("false_suspicions_seen", suspicions);
-    report.add("false_deaths_seen", deaths);
+    report.add("false_suspicions_seen", watch.verdicts().suspicions);
+    report.add("false_deaths_seen", watch.verdicts().deaths);
     const auto all = world.network().traffic().all();
     const double per = static_cast<double>(setup.nodes) * minutes * 60;
     report.add("bytes_per_node_and_s", static_cast<double>(all.bytes) / per);
     report.add("datagrams_per_node_and_s", static_cast<double>(all.datagrams) / per);
-    report.expect(deaths == 0, "a node that ran was called dead");
-    world.on_publish = nullptr;
+    report.expect(watch.verdicts().deaths == 0, "a node that ran was called dead");
 
-    measure_loss(world, report, false);
-    measure_loss(world, report, true);
+    std::vector<Loss> losses;
+    measure_loss(world, watch, report, false, losses);
+    measure_loss(world, watch, report, true, losses);
+    report.draw(draw(watch, losses));
     report.finish(world);
     return report;
 }

@@ -67,9 +67,9 @@ Report run_flapping(const Options& options) {
     report.expect(others_dead == 0, "a node that did not flap was called dead");
     world.check_settled(true);
 
-    BeliefPicture picture = picture_of(watch, flapping, setup.nodes - 1, start, world.now());
+    BeliefPicture picture = picture_of(watch, flapping, start, start, world.now());
     picture.title = std::to_string(flapping.size()) + " nodes freeze and continue again and again";
-    picture.axis = "seconds";
+    picture.axis = "seconds since the first one stopped";
     report.draw(std::move(picture));
     report.finish(world);
     return report;

@@ -47,10 +47,10 @@ Report run_frozen(const Options& options) {
     report.expect(world.whole() || !world.ok(), "the cluster did not stay whole");
     world.check_settled(true);
 
-    BeliefPicture picture = picture_of(watch, frozen, setup.nodes - 1, start - Time{1'000'000},
-                                       std::min(world.now(), start + kFreeze * 2));
-    picture.title = std::to_string(frozen.size()) + " nodes frozen for 8 s";
-    picture.axis = "seconds; frozen from 1.0 to 9.0";
+    BeliefPicture picture = picture_of(watch, frozen, start, start - Time{1'000'000},
+                                       std::min(world.now(), start + (kFreeze * 3) / 2));
+    picture.title = std::to_string(frozen.size()) + " nodes stop for 8 s at the same moment";
+    picture.axis = "seconds since they stopped";
     report.draw(std::move(picture));
     report.finish(world);
     return report;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "sim/scenarios/scenario.h"
 
@@ -67,6 +68,7 @@ Report run_spread(const Options& options) {
     report.add("copies_per_node", static_cast<double>(copies) / nodes);
     report.add("put_bytes_per_node", static_cast<double>(puts.bytes) / nodes);
     report.add("all_bytes_per_node", static_cast<double>(used.all().bytes) / nodes);
+    report.draw(SpreadPicture{setup.nodes, std::move(times)});
     report.finish(world);
     return report;
 }

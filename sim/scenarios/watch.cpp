@@ -9,7 +9,6 @@ using gossip::MemberState;
 Watch::Watch(World& world) : world_(world), about_(world.size()) {
     for (std::uint32_t i = 0; i < world.size(); ++i) {
         index_[world.node(i).identity().id] = i;
-        about_[i].beliefs.assign(world.size(), MemberState::alive);
     }
     world_.on_publish = [this](const SimNode& node, const gossip::Output& out) { see(node, out); };
 }
@@ -71,13 +70,12 @@ void Watch::see(const SimNode& believer, const gossip::Output& out) {
 
 void Watch::believe(std::uint32_t believer, std::uint32_t about, MemberState state) {
     Subject& subject = about_[about];
-    MemberState& belief = subject.beliefs[believer];
-    if (belief == state) return;
-    subject.suspecting -= belief == MemberState::suspect;
-    subject.burying -= belief == MemberState::dead;
-    belief = state;
-    subject.suspecting += belief == MemberState::suspect;
-    subject.burying += belief == MemberState::dead;
+    const auto known = subject.beliefs.find(believer);
+    if (state == (known == subject.beliefs.end() ? MemberState::alive : known->second)) return;
+    drop(subject, believer);
+    if (state != MemberState::alive) subject.beliefs[believer] = state;
+    subject.suspecting += state == MemberState::suspect;
+    subject.burying += state == MemberState::dead;
     count(subject, state);
     note(subject);
 }
@@ -112,13 +110,18 @@ void Watch::note(Subject& subject) {
 // Its process ended, and what it believed with it.
 void Watch::forget(std::uint32_t believer) {
     for (Subject& subject : about_) {
-        MemberState& belief = subject.beliefs[believer];
-        if (belief == MemberState::alive) continue;
-        subject.suspecting -= belief == MemberState::suspect;
-        subject.burying -= belief == MemberState::dead;
-        belief = MemberState::alive;
-        note(subject);
+        if (drop(subject, believer)) note(subject);
     }
+}
+
+// Back to alive; false if it was that already.
+bool Watch::drop(Subject& subject, std::uint32_t believer) {
+    const auto known = subject.beliefs.find(believer);
+    if (known == subject.beliefs.end()) return false;
+    subject.suspecting -= known->second == MemberState::suspect;
+    subject.burying -= known->second == MemberState::dead;
+    subject.beliefs.erase(known);
+    return true;
 }
 
 void Watch::set_running(std::uint32_t node, bool running) {
@@ -133,9 +136,9 @@ void Watch::set_running(std::uint32_t node, bool running) {
     note(subject);
 }
 
-BeliefPicture::Lane lane_of(const Watch& watch, std::uint32_t node, std::string name, Time start,
-                            Time end, Time zero) {
-    BeliefPicture::Lane lane{std::move(name), {}};
+BeliefPicture::Lane lane_of(const Watch& watch, std::uint32_t node, Time zero, Time start,
+                            Time end) {
+    BeliefPicture::Lane lane{"node-" + std::to_string(node), {}};
     for (BeliefPicture::Sample sample : watch.history(node)) {
         if (sample.at > end) break;
         if (sample.at <= start) {
@@ -148,14 +151,14 @@ BeliefPicture::Lane lane_of(const Watch& watch, std::uint32_t node, std::string 
     return lane;
 }
 
-BeliefPicture picture_of(const Watch& watch, const std::vector<std::uint32_t>& nodes,
-                         std::uint32_t believers, Time start, Time end) {
+BeliefPicture picture_of(const Watch& watch, const std::vector<std::uint32_t>& nodes, Time zero,
+                         Time start, Time end) {
     BeliefPicture picture;
-    picture.believers = believers;
-    picture.end = end - start;
+    picture.believers = watch.size() - 1;
+    picture.start = start - zero;
+    picture.end = end - zero;
     for (const std::uint32_t node : nodes) {
-        picture.lanes.push_back(
-            lane_of(watch, node, "node-" + std::to_string(node), start, end, start));
+        picture.lanes.push_back(lane_of(watch, node, zero, start, end));
     }
     return picture;
 }

@@ -29,6 +29,7 @@ class Watch {
     // Says that it is no wonder if this node is believed dead from now on.
     void excuse(std::uint32_t node) { set_running(node, false); }
 
+    [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(about_.size()); }
     // Verdicts, one per believer. False: about a node that has been running and reachable for
     // kExcuse or longer; a claim needs that long to be taken back.
     struct Verdicts {
@@ -54,7 +55,7 @@ class Watch {
 
   private:
     struct Subject {
-        std::vector<gossip::MemberState> beliefs;  // of each node
+        std::map<std::uint32_t, gossip::MemberState> beliefs;  // of those for whom it is not alive
         std::vector<BeliefPicture::Sample> history{{}};
         Verdicts verdicts;
         std::uint32_t suspecting = 0;
@@ -68,6 +69,7 @@ class Watch {
     void count(Subject& subject, gossip::MemberState state);
     void note(Subject& subject);
     void forget(std::uint32_t believer);
+    static bool drop(Subject& subject, std::uint32_t believer);
     void set_running(std::uint32_t node, bool running);
 
     World& world_;
@@ -76,11 +78,11 @@ class Watch {
     Verdicts verdicts_;
 };
 
-// The lanes of these nodes from `start`, which is their zero, until `end`.
+// One lane: what was believed of a node from `start` until `end`, counted from `zero`.
+[[nodiscard]] BeliefPicture::Lane lane_of(const Watch& watch, std::uint32_t node, Time zero,
+                                          Time start, Time end);
+// The lanes of these nodes, all from the same zero. Title and axis are left to the scenario.
 [[nodiscard]] BeliefPicture picture_of(const Watch& watch, const std::vector<std::uint32_t>& nodes,
-                                       std::uint32_t believers, Time start, Time end);
-// One lane: what was believed of a node from `start` until `end`, times counted from `zero`.
-[[nodiscard]] BeliefPicture::Lane lane_of(const Watch& watch, std::uint32_t node, std::string name,
-                                          Time start, Time end, Time zero);
+                                       Time zero, Time start, Time end);
 
 }  // namespace sim
