@@ -5,8 +5,9 @@
 
 #include "sim/scenarios/command_line.h"
 #include "sim/scenarios/scenario.h"
+#include "sim/soak.h"
 
-// hearsay-sim: one run of one scenario from the command line.
+// hearsay-sim: one run of one scenario, or a soak of many, from the command line.
 
 namespace {
 
@@ -36,6 +37,13 @@ int run(const sim::CommandLine& line) {
     return report.ok() ? kOk : kFailed;
 }
 
+int soak(const sim::CommandLine& line) {
+    const auto progress = [](const std::string& text) { say(text, stderr); };
+    const sim::SoakResult result = sim::run_soak(line.soak, progress);
+    say(result.summary, stdout);
+    return result.failed == 0 ? kOk : kFailed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -51,5 +59,7 @@ int main(int argc, char** argv) {
             return kOk;
         case sim::CommandLine::Verb::run:
             return run(line);
+        case sim::CommandLine::Verb::soak:
+            return soak(line);
     }
 }

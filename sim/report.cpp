@@ -42,6 +42,7 @@ std::string replay_command(const Options& o) {
     if (o.fanout) command += " --fanout " + std::to_string(*o.fanout);
     if (o.rows) command += " --rows " + std::to_string(*o.rows);
     if (o.minutes) command += " --minutes " + std::to_string(*o.minutes);
+    if (o.step_ms) command += " --step " + std::to_string(*o.step_ms);
     return command;
 }
 

@@ -23,6 +23,7 @@ struct Options {
     std::optional<std::uint32_t> fanout;
     std::optional<std::uint32_t> rows;
     std::optional<std::uint32_t> minutes;
+    std::optional<std::uint32_t> step_ms;  // of wall clocks, either way, at most
 };
 // The command that repeats a run.
 [[nodiscard]] std::string replay_command(const Options& options);

@@ -1,5 +1,7 @@
 #include "sim/scenarios/command_line.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -17,8 +19,11 @@ constexpr std::string_view kExamples =
   hearsay-sim run spread --nodes 1000 --loss 0.2         the same, a fifth of all datagrams is lost
   hearsay-sim run spread --delay 20 -o svg > curve.svg   links of 20 ms, as a picture
   hearsay-sim run churn --seed 42 -o json                random faults, every invariant checked
+  hearsay-sim soak --seeds 1000                          a thousand worlds of faults of all kinds
 
 usage: hearsay-sim run [SCENARIO] [options]   or   hearsay-sim [--scenario NAME] [options]
+       hearsay-sim soak [--seeds N] [--first S] [--nodes, --loss, --delay, --interval, --fanout,
+                         --step]
 
 options of a run, whose defaults are the scenario's:
   --nodes N         1 to 1000000
@@ -29,9 +34,14 @@ options of a run, whose defaults are the scenario's:
   --fanout F        flood targets per node
   --rows R          instances in the table, or writes; what it means is the scenario's
   --minutes M       of virtual time; what it means is the scenario's
+  --step MS         wall clocks of a soak step by up to this, either way
   -o FORMAT         text (default), json, or svg: a picture, of the scenarios marked with *
   --scenario NAME   as SCENARIO
   --help
+
+options of a soak:
+  --seeds N         how many worlds; default 1000
+  --first S         the seed of the first one; default 1
 
 exit status: 0 all held, 1 an invariant or an expectation did not, 2 usage
 
@@ -72,6 +82,12 @@ std::string whole(std::string_view name, std::string_view value, std::uint32_t l
            std::to_string(most) + ", not " + in_quotes(value);
 }
 
+std::string seed(std::string_view name, std::string_view value, std::uint64_t& target) {
+    if (parse(value, target)) return {};
+    return std::string{name} + " takes a whole number from 0 to 18446744073709551615, not " +
+           in_quotes(value);
+}
+
 // Takes a decimal number in thousandths or millionths of its unit, for which it is `scale`.
 std::string decimal(std::string_view name, std::string_view value, std::string_view legal,
                     double least, double most, double scale, std::optional<std::uint32_t>& target) {
@@ -106,16 +122,13 @@ std::string take_format(std::string_view value, CommandLine& line) {
 std::string take(std::string_view name, std::string_view value, CommandLine& line) {
     Options& o = line.options;
     if (name == "--scenario") return take_scenario(value, line);
-    if (name == "--seed") {
-        if (parse(value, o.seed)) return {};
-        return "--seed takes a whole number from 0 to 18446744073709551615, not " +
-               in_quotes(value);
-    }
+    if (name == "--seed") return seed(name, value, o.seed);
     if (name == "--nodes") return whole(name, value, 1, 1'000'000, o.nodes);
     if (name == "--interval") return whole(name, value, 10, 3'600'000, o.interval_ms);
     if (name == "--fanout") return whole(name, value, 1, 64, o.fanout);
     if (name == "--rows") return whole(name, value, 0, 1'000'000, o.rows);
     if (name == "--minutes") return whole(name, value, 0, 10'000, o.minutes);
+    if (name == "--step") return whole(name, value, 0, 86'400'000, o.step_ms);
     if (name == "--loss") {
         return decimal(name, value, "a probability from 0 to 1", 0, 1, 1e6, o.loss_ppm);
     }
@@ -126,11 +139,33 @@ std::string take(std::string_view name, std::string_view value, CommandLine& lin
     return "unknown option " + in_quotes(name) + "; hearsay-sim --help lists all";
 }
 
+std::string take_of_soak(std::string_view name, std::string_view value, CommandLine& line) {
+    constexpr std::array kOfWorlds{"--nodes",    "--loss",   "--delay",
+                                   "--interval", "--fanout", "--step"};
+    if (name == "--first") return seed(name, value, line.soak.first);
+    if (name == "--seeds") {
+        std::optional<std::uint32_t> seeds;
+        std::string complaint = whole(name, value, 1, 100'000'000, seeds);
+        line.soak.seeds = seeds.value_or(0);
+        return complaint;
+    }
+    if (std::ranges::find(kOfWorlds, name) != kOfWorlds.end()) return take(name, value, line);
+    return in_quotes(name) + " is no option of a soak; hearsay-sim --help lists all";
+}
+
 // A name without a dash: a verb at the beginning, or the scenario of a run.
 std::string take_name(std::string_view word, bool first, bool& named, CommandLine& line) {
     if (first && word == "run") return {};
+    if (first && word == "soak") {
+        line.verb = CommandLine::Verb::soak;
+        return {};
+    }
+    if (line.verb == CommandLine::Verb::soak) {
+        return "a soak has its own scenario, so " + in_quotes(word) + " is one too many";
+    }
     if (first) {
-        return "unknown command " + in_quotes(word) + "; legal is run, as in hearsay-sim run churn";
+        return "unknown command " + in_quotes(word) +
+               "; legal are run and soak, as in hearsay-sim run churn";
     }
     if (std::exchange(named, true)) {
         return "a run is of one scenario, so " + in_quotes(word) + " is one too many";
@@ -175,8 +210,10 @@ CommandLine parse_command_line(std::span<const std::string_view> words) {
             line.complaint = std::string{name} + " needs a value; see hearsay-sim --help";
             return line;
         }
-        line.complaint = take(name, value, line);
+        line.complaint = line.verb == CommandLine::Verb::soak ? take_of_soak(name, value, line)
+                                                              : take(name, value, line);
     }
+    line.soak.world = line.options;
     if (line.complaint.empty()) line.complaint = check_picture(line);
     return line;
 }

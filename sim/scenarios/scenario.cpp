@@ -33,6 +33,7 @@ constexpr std::array kScenarios{
     Scenario{"rolling_restart", "one node after the other restarts while writes go on",
              run_rolling_restart},
     Scenario{"registrations", "many thousands register, change and leave", run_registrations},
+    Scenario{"soak", "one world of a soak: random faults of all kinds", run_soak_world},
 };
 
 // For the handler, which may not allocate.

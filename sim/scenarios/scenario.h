@@ -37,6 +37,7 @@ Report run_clock_steps(const Options& options);
 Report run_restart_all(const Options& options);
 Report run_rolling_restart(const Options& options);
 Report run_registrations(const Options& options);
+Report run_soak_world(const Options& options);
 
 [[nodiscard]] std::span<const Scenario> scenarios();
 [[nodiscard]] const Scenario* find_scenario(std::string_view name);

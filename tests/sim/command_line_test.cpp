@@ -31,6 +31,24 @@ TEST(CommandLine, ARunIsNamedAndItsOptionsFollow) {
     EXPECT_EQ(line.options.rows, 7U);
 }
 
+TEST(CommandLine, ASoakHasSeedsAndOptionsOfItsWorlds) {
+    const CommandLine line = line_of(
+        {"soak", "--seeds", "20", "--first=7", "--nodes", "5", "--loss", "0.1", "--step", "90000"});
+    EXPECT_EQ(line.complaint, "");
+    EXPECT_EQ(line.verb, CommandLine::Verb::soak);
+    EXPECT_EQ(line.soak.seeds, 20U);
+    EXPECT_EQ(line.soak.first, 7U);
+    EXPECT_EQ(line.soak.world.nodes, 5U);
+    EXPECT_EQ(line.soak.world.loss_ppm, 100'000U);
+    EXPECT_EQ(line.soak.world.step_ms, 90'000U);
+    EXPECT_EQ(line_of({"soak", "--seeds", "0"}).complaint,
+              "--seeds takes a whole number from 1 to 100000000, not '0'");
+    EXPECT_EQ(line_of({"soak", "--rows", "3"}).complaint,
+              "'--rows' is no option of a soak; hearsay-sim --help lists all");
+    EXPECT_EQ(line_of({"soak", "churn"}).complaint,
+              "a soak has its own scenario, so 'churn' is one too many");
+}
+
 TEST(CommandLine, OptionsAloneAreARunToo) {
     EXPECT_EQ(line_of({}).options.scenario, "spread");
     EXPECT_EQ(line_of({"--nodes", "100"}).options.scenario, "spread");
@@ -50,7 +68,7 @@ TEST(CommandLine, AComplaintNamesTheValueAndWhatIsLegal) {
         return parse_command_line(words).complaint;
     };
     EXPECT_EQ(complaint({"walk"}),
-              "unknown command 'walk'; legal is run, as in hearsay-sim run churn");
+              "unknown command 'walk'; legal are run and soak, as in hearsay-sim run churn");
     EXPECT_EQ(complaint({"run", "join", "churn"}),
               "a run is of one scenario, so 'churn' is one too many");
     EXPECT_EQ(complaint({"run", "--speed", "9"}),
