@@ -1,8 +1,10 @@
 #include <cstdio>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "sim/compare.h"
 #include "sim/scenarios/command_line.h"
 #include "sim/scenarios/scenario.h"
 #include "sim/soak.h"
@@ -47,6 +49,8 @@ int soak(const sim::CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    const std::span<char*> arguments{argv + 1, argv + argc};
+    if (sim::is_comparison(arguments)) return sim::compare_command(arguments);
     const std::vector<std::string_view> words{argv + 1, argv + argc};
     const sim::CommandLine line = sim::parse_command_line(words);
     if (!line.complaint.empty()) {

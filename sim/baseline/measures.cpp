@@ -11,7 +11,7 @@ namespace {
 constexpr Time kSecond{1'000'000};
 constexpr Time kSpreadLimit{30'000'000};
 constexpr Time kRetellingLimit{30'000'000};
-// A suspicion that nobody shares takes swim 6 * 16 s in 10,000 nodes.
+// A suspicion that nobody shares takes swim 6 * 14.8 s in 5,000 nodes.
 constexpr Time kDetectLimit{180'000'000};
 
 std::uint64_t naive_datagrams_per_second(const ClusterOptions& options) {

@@ -20,6 +20,7 @@ constexpr std::string_view kExamples =
   hearsay-sim run spread --delay 20 -o svg > curve.svg   links of 20 ms, as a picture
   hearsay-sim run churn --seed 42 -o json                random faults, every invariant checked
   hearsay-sim soak --seeds 1000                          a thousand worlds of faults of all kinds
+  hearsay-sim compare --nodes 1000                       beside other protocols; compare --help
 
 usage: hearsay-sim run [SCENARIO] [options]   or   hearsay-sim [--scenario NAME] [options]
        hearsay-sim soak [--seeds N] [--first S] [--nodes, --loss, --delay, --interval, --fanout,
@@ -165,7 +166,7 @@ std::string take_name(std::string_view word, bool first, bool& named, CommandLin
     }
     if (first) {
         return "unknown command " + in_quotes(word) +
-               "; legal are run and soak, as in hearsay-sim run churn";
+               "; legal are run, soak and compare, as in hearsay-sim run churn";
     }
     if (std::exchange(named, true)) {
         return "a run is of one scenario, so " + in_quotes(word) + " is one too many";
