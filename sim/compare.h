@@ -15,8 +15,9 @@ struct Comparison {
     std::uint32_t nodes = 100;
     std::uint32_t rows = 1000;  // of the table, where the idle cost is measured
     std::uint64_t seed = 1;
-    std::optional<std::uint32_t> loss_ppm;  // none: no loss, but in the last row a fifth
-    std::uint32_t minutes = 5;              // for which false deaths are counted
+    std::uint32_t loss_ppm =
+        0;                      // besides, false deaths are counted at 20 %, or at 0 if this is not
+    std::uint32_t minutes = 5;  // for which false deaths are counted
 };
 
 struct ComparedMeasure {
