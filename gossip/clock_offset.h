@@ -18,6 +18,8 @@ namespace gossip {
 class ClockOffset {
   public:
     static constexpr Wall::duration kTolerance{500};
+    // Further than this only if most samples say about the same: damaged ones do not.
+    static constexpr Wall::duration kFar{10'000};
     static constexpr std::size_t kSamples = 31;
     static constexpr std::size_t kEnough = 3;  // a single peer with a bad clock moves nobody much
 
@@ -32,6 +34,7 @@ class ClockOffset {
         if (seen_ < kEnough) return std::nullopt;
         const Wall::duration middle = median();
         if (middle <= kTolerance && middle >= -kTolerance) return std::nullopt;
+        if ((middle > kFar || middle < -kFar) && !agreed(middle)) return std::nullopt;
         offset_ += middle / 2;
         seen_ = 0;
         return offset_;
@@ -43,6 +46,14 @@ class ClockOffset {
         const auto count = static_cast<std::ptrdiff_t>(std::min(seen_, kSamples));
         std::sort(sorted.begin(), sorted.begin() + count);
         return sorted[static_cast<std::size_t>(count / 2)];
+    }
+
+    [[nodiscard]] bool agreed(Wall::duration middle) const {
+        const auto count = static_cast<std::ptrdiff_t>(std::min(seen_, kSamples));
+        const auto near = [middle](Wall::duration sample) {
+            return sample - middle <= kFar && middle - sample <= kFar;
+        };
+        return 2 * std::count_if(samples_.begin(), samples_.begin() + count, near) > count;
     }
 
     std::array<Wall::duration, kSamples> samples_{};

@@ -20,7 +20,7 @@ bool Core::restore(Bytes canonical, Now now) {
         now.wall.time_since_epoch().count() - impl_->config.horizon.count();
     if (static_cast<std::int64_t>(fields->stamp.ms()) <= horizon) return false;
     const Record record = Record::adopt(canonical, *fields, digest);
-    if (impl_->table.merge(record, now.wall) != Merge::fresh) return false;
+    if (impl_->table.merge(record, not_before(record, now.wall)) != Merge::fresh) return false;
     if (record.kind() == RecordKind::node) {
         const Result<NodeRecord> node = decode_node(*fields);
         if (node) impl_->members.apply(*node);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -24,6 +25,13 @@ struct Turn {
     Now now;
     Output& out;
 };
+
+// The moment, or the record's if that is later: what was accepted once is not from the future,
+// though our clock may have gone back since.
+inline Wall::time_point not_before(const Record& record, Wall::time_point now) {
+    return std::max(now,
+                    Wall::time_point{milliseconds{static_cast<std::int64_t>(record.stamp().ms())}});
+}
 
 // How a record reached us, which decides whether it is passed on.
 enum class Path : std::uint8_t { flood, repair, stream };

@@ -99,7 +99,9 @@ Merge Core::Impl::accept(Bytes bytes, Path path, NodeId from, const Turn& t) {
 
 bool Core::Impl::merge_own(const Record& record, const Turn& t, bool coalesce) {
     Record replaced;
-    if (table.merge(record, wall(t.now), &replaced) != Merge::fresh) return false;
+    const Record* known = table.find(record.kind(), record.key());
+    const Wall::time_point now = known ? not_before(*known, wall(t.now)) : wall(t.now);
+    if (table.merge(record, now, &replaced) != Merge::fresh) return false;
     if (replaced) renewed_elsewhere.erase(replaced.digest());
     t.out.durable.push_back(record);
     follow(record, t);

@@ -323,6 +323,28 @@ TEST(CoreRestart, AReloadedTableIsTheSameTable) {
     EXPECT_FALSE(again.restore(as_bytes("rubbish"), net.now()));
 }
 
+TEST(CoreRestart, AClockThatWentBackLosesNothingOfTheDisk) {
+    Loopback net{1};
+    net.elapsed = 1h;
+    net.put(0, "a:1", "old");
+    const Table& before = net.core(0).table();
+    net.elapsed = 0s;
+    Core again{Loopback::small(), net.core(0).self(), 99, net.now()};
+    for (std::uint32_t s = 0; s < before.slots(); ++s) {
+        EXPECT_TRUE(again.restore(before.at(s)->bytes(), net.now()));
+    }
+    EXPECT_EQ(again.table().fingerprint(), before.fingerprint());
+    // And a new version is newer than the one on the disk.
+    Output out;
+    LocalWrite w;
+    w.key = "a:1";
+    w.value = "new";
+    w.timed_by_application = false;
+    const PutResult result = again.put(w, net.now(), out);
+    EXPECT_EQ(result.status, PutStatus::updated);
+    EXPECT_GT(result.current.stamp(), row(net, 0, "a:1")->stamp());
+}
+
 TEST(CoreInput, NothingFromOutsideStopsIt) {
     Loopback net{2};
     net.start_all();

@@ -5,6 +5,7 @@
 #include "gossip/leases.h"
 #include "gossip/outbox.h"
 #include "gossip/probes.h"
+#include "gossip/random.h"
 
 namespace gossip {
 namespace {
@@ -166,6 +167,15 @@ TEST(ClockOffset, ALoneWrongClockArrivesAndOneLiarMovesNobody) {
     ClockOffset right;
     for (int i = 0; i < 99; ++i) {
         EXPECT_FALSE(right.sample(Wall::duration{i % 3 == 2 ? 3'600'000 : 0}));
+    }
+}
+
+TEST(ClockOffset, NonsenseThatDoesNotAgreeMovesNobodyFar) {
+    ClockOffset clock;
+    Rng rng{7};
+    for (int i = 0; i < 100; ++i) {  // two of three answers have a damaged clock
+        const auto far = static_cast<std::int64_t>(rng.below(500'000'000)) + 20'000;
+        EXPECT_FALSE(clock.sample(Wall::duration{i % 3 == 0 ? 0 : far}));
     }
 }
 

@@ -68,7 +68,8 @@ TEST(CommandLine, AComplaintNamesTheValueAndWhatIsLegal) {
         return parse_command_line(words).complaint;
     };
     EXPECT_EQ(complaint({"walk"}),
-              "unknown command 'walk'; legal are run, soak and compare, as in hearsay-sim run churn");
+              "unknown command 'walk'; legal are run, soak and compare, as in hearsay-sim run "
+              "churn");
     EXPECT_EQ(complaint({"run", "join", "churn"}),
               "a run is of one scenario, so 'churn' is one too many");
     EXPECT_EQ(complaint({"run", "--speed", "9"}),

@@ -17,6 +17,18 @@ TEST(Soak, TwentyWorldsOfFaultsOfAllKindsHold) {
     EXPECT_TRUE(result.summary.ends_with("20 seeds, 0 failed\n")) << result.summary;
 }
 
+// Seeds that have found something.
+TEST(Soak, AClockThatIsFarBehindAfterARestartTakesNothingBack) {
+    expect_seeds_hold("soak", 20, [](Options& o) { o.step_ms = 90'000; });
+    expect_seeds_hold("soak", 3, [](Options& o) {
+        o.step_ms = 90'000;
+        o.nodes = 1;
+    });
+}
+TEST(Soak, DamagedClocksOfPeersMoveNobodyForDays) {
+    EXPECT_TRUE(run_scenario(options_for("soak", 494)).ok());
+}
+
 TEST(Soak, EveryKindOfFaultHappens) {
     SoakOptions options;
     options.seeds = 20;
