@@ -67,8 +67,8 @@ Inquest* Inquests::find(NodeId accuser, std::uint32_t nonce) {
     return at == inquests_.end() ? nullptr : &*at;
 }
 
-Inquest& Inquests::open(Inquest inquest) {
-    return inquests_.emplace_back(std::move(inquest));
+Inquest& Inquests::open(const Inquest& inquest) {
+    return inquests_.emplace_back(inquest);
 }
 
 void Inquests::pinged(Inquest& inquest, std::uint32_t seq, Mono::time_point now) {

@@ -89,7 +89,7 @@ class Inquests {
 
     [[nodiscard]] bool full() const { return inquests_.size() >= kMaxInquests; }
     [[nodiscard]] Inquest* find(NodeId accuser, std::uint32_t nonce);
-    Inquest& open(Inquest inquest);
+    Inquest& open(const Inquest& inquest);
     void pinged(Inquest& inquest, std::uint32_t seq, Mono::time_point now);
 
     // Those that this ack, or this refusal, decides: to be voted on.

@@ -112,6 +112,7 @@ void Doubts::set(NodeId id, const Belief& belief) {
 
 std::vector<NodeId> Doubts::all() const {
     std::vector<NodeId> ids;
+    ids.reserve(beliefs_.size());
     for (const auto& [id, belief] : beliefs_) ids.push_back(id);
     return ids;
 }

@@ -115,10 +115,12 @@ class Axis {
     [[nodiscard]] std::string ticks(const std::string& title) const {
         std::string out;
         if (logarithmic_) {
-            for (double at = from_; at <= to_ * 1.001; at *= 10) out += tick(at);
+            const auto decades = static_cast<int>(std::floor(std::log10(to_ * 1.001 / from_)));
+            for (int n = 0; n <= decades; ++n) out += tick(from_ * std::pow(10, n));
         } else {
             const double step = nice_step(to_ - from_);
-            for (double n = std::ceil(from_ / step); n * step <= to_ * 1.0001; n += 1) {
+            const auto last = static_cast<int>(std::floor(to_ * 1.0001 / step));
+            for (int n = static_cast<int>(std::ceil(from_ / step)); n <= last; ++n) {
                 out += tick(n * step);
             }
         }

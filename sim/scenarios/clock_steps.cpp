@@ -39,6 +39,7 @@ Report run_clock_steps(const Options& options) {
     report.expect(form(world, kForm), "the cluster did not form");
 
     std::vector<std::int64_t> steps;
+    steps.reserve(wrong.size());
     for (std::size_t i = 0; i < wrong.size(); ++i) {
         steps.push_back(world.dice().below(2) == 0 ? kHour : -kHour);
     }

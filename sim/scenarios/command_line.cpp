@@ -89,15 +89,24 @@ std::string seed(std::string_view name, std::string_view value, std::uint64_t& t
            in_quotes(value);
 }
 
-// Takes a decimal number in thousandths or millionths of its unit, for which it is `scale`.
-std::string decimal(std::string_view name, std::string_view value, std::string_view legal,
-                    double least, double most, double scale, std::optional<std::uint32_t>& target) {
+// A decimal number that is kept in thousandths or millionths of its unit.
+struct Decimal {
+    std::string_view legal;
+    double least;
+    double most;
+    double scale;
+};
+constexpr Decimal kProbability{"a probability from 0 to 1", 0, 1, 1e6};
+constexpr Decimal kMilliseconds{"milliseconds from 0.01 to 1000", 0.01, 1000, 1e3};
+
+std::string decimal(std::string_view name, std::string_view value, const Decimal& what,
+                    std::optional<std::uint32_t>& target) {
     double d = -1;
-    if (parse(value, d) && d >= least && d <= most) {
-        target = static_cast<std::uint32_t>(std::lround(d * scale));
+    if (parse(value, d) && d >= what.least && d <= what.most) {
+        target = static_cast<std::uint32_t>(std::lround(d * what.scale));
         return {};
     }
-    return std::string{name} + " takes " + std::string{legal} + ", not " + in_quotes(value);
+    return std::string{name} + " takes " + std::string{what.legal} + ", not " + in_quotes(value);
 }
 
 std::string take_scenario(std::string_view name, CommandLine& line) {
@@ -130,12 +139,8 @@ std::string take(std::string_view name, std::string_view value, CommandLine& lin
     if (name == "--rows") return whole(name, value, 0, 1'000'000, o.rows);
     if (name == "--minutes") return whole(name, value, 0, 10'000, o.minutes);
     if (name == "--step") return whole(name, value, 0, 86'400'000, o.step_ms);
-    if (name == "--loss") {
-        return decimal(name, value, "a probability from 0 to 1", 0, 1, 1e6, o.loss_ppm);
-    }
-    if (name == "--delay") {
-        return decimal(name, value, "milliseconds from 0.01 to 1000", 0.01, 1000, 1e3, o.delay_us);
-    }
+    if (name == "--loss") return decimal(name, value, kProbability, o.loss_ppm);
+    if (name == "--delay") return decimal(name, value, kMilliseconds, o.delay_us);
     if (name == "-o") return take_format(value, line);
     return "unknown option " + in_quotes(name) + "; hearsay-sim --help lists all";
 }
