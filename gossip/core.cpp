@@ -63,6 +63,10 @@ PutResult Core::put(const LocalWrite& write, Now now, Output& out) {
     return impl_->put(write, {now, out});
 }
 
+bool Core::expire(const std::string& address, Now now, Output& out) {
+    return impl_->expire(address, {now, out});
+}
+
 void Core::receive(const Endpoint& from, Bytes datagram, Now now, Output& out) {
     Impl& core = *impl_;
     ++core.counters.datagrams_in;

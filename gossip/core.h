@@ -111,6 +111,10 @@ class Core {
 
     // ---- local writes
     PutResult put(const LocalWrite& write, Now now, Output& out);
+    // This node has seen that the instance is gone (it does not answer its checks, its connection
+    // ended): its row lapses now instead of with its lease. False when this node does not own a
+    // live row of that address. The next registration, also of the same content, revives it.
+    bool expire(const std::string& address, Now now, Output& out);
 
     // ---- the network
     void receive(const Endpoint& from, Bytes datagram, Now now, Output& out);

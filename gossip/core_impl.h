@@ -64,6 +64,7 @@ struct Core::Impl {
     PutResult put(const LocalWrite& write, const Turn& t);
     PutResult renew(const LocalWrite& write, const Record& current, const Turn& t);
     void lapse(const Turn& t);
+    bool expire(const std::string& address, const Turn& t);
     [[nodiscard]] std::uint64_t last_update_of(const Record& record) const;
 
     // ---- core_flood.cpp

@@ -217,14 +217,17 @@ PutResult Core::Impl::renew(const LocalWrite& w, const Record& current, const Tu
 }
 
 void Core::Impl::lapse(const Turn& t) {
-    for (const std::string& key : leases.lapse(t.now.mono)) {
-        const Record* current = table.find(RecordKind::instance, key);
-        if (!current || current->owner() != self.id || current->tombstone()) continue;
-        RecordFields f = current->fields();
-        f.expired = true;
-        f.stamp = Stamp::after(current->stamp(), wall(t.now));
-        merge_own(Record::make(f, config.key), t);
-    }
+    for (const std::string& key : leases.lapse(t.now.mono)) expire(key, t);
+}
+
+bool Core::Impl::expire(const std::string& address, const Turn& t) {
+    const Record* current = table.find(RecordKind::instance, address);
+    if (!current || current->owner() != self.id) return false;
+    if (current->tombstone() || current->expired()) return false;
+    RecordFields f = current->fields();
+    f.expired = true;
+    f.stamp = Stamp::after(current->stamp(), wall(t.now));
+    return merge_own(Record::make(f, config.key), t);
 }
 
 std::uint64_t Core::Impl::last_update_of(const Record& record) const {

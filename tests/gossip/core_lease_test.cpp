@@ -41,6 +41,22 @@ TEST(CoreLeases, AnUnrenewedLeaseExpiresEverywhere) {
     for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(row(net, i, "a:1")->expired()) << i;
 }
 
+TEST(CoreLeases, AnOwnerThatSeesAnInstanceGoEndsItsLeaseAtOnceAndARegistrationRevivesIt) {
+    Loopback net{3};
+    net.start_all();
+    net.put(0, "a:1", "v", 300);
+    net.run_for(1s, 5ms);
+    EXPECT_FALSE(net.core(1).expire("a:1", net.now(), net.nodes[1]->out)) << "not its owner";
+    EXPECT_FALSE(net.core(0).expire("b:1", net.now(), net.nodes[0]->out)) << "no such row";
+    EXPECT_TRUE(net.core(0).expire("a:1", net.now(), net.nodes[0]->out));
+    EXPECT_FALSE(net.core(0).expire("a:1", net.now(), net.nodes[0]->out)) << "it did already";
+    net.run_for(20ms);
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(row(net, i, "a:1")->expired()) << i;
+    EXPECT_EQ(net.put(0, "a:1", "v", 300).status, PutStatus::updated);
+    net.run_for(1s, 5ms);
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(row(net, i, "a:1")->expired()) << i;
+}
+
 TEST(CoreLeases, ARenewalElsewhereReachesTheOwner) {
     Loopback net{3};
     net.start_all();
