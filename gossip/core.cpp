@@ -121,8 +121,8 @@ void Core::refused(const Endpoint& by, Now now, Output& out) {
     impl_->refused(by, {now, out});
 }
 
-void Core::stream_accepted(StreamId id, const Endpoint& from, Now, Output&) {
-    impl_->stream_accepted(id, from);
+void Core::stream_accepted(StreamId id, const Endpoint& from, Now now, Output& out) {
+    impl_->stream_accepted(id, from, {now, out});
 }
 void Core::stream_received(StreamId id, Bytes frame, Now now, Output& out) {
     impl_->stream_received(id, frame, {now, out});

@@ -148,7 +148,7 @@ struct Core::Impl {
 
     // ---- core_streams.cpp
     void open_stream(const Endpoint& to, StreamRequest request, const Turn& t);
-    void stream_accepted(StreamId id, const Endpoint& from);
+    void stream_accepted(StreamId id, const Endpoint& from, const Turn& t);
     void stream_received(StreamId id, Bytes frame, const Turn& t);
     void stream_drained(StreamId id, const Turn& t);
     void stream_closed(StreamId id, const Turn& t);
@@ -157,14 +157,15 @@ struct Core::Impl {
     bool next_frame(StreamSession& s, std::string& frame);
     void fill_records(StreamSession& s, std::string& frame);
     void fill_digests(StreamSession& s, std::string& frame);
-    void server_frame(StreamSession& s, FrameType type, Bytes body);
+    void server_frame(StreamSession& s, FrameType type, Bytes body, const Turn& t);
     void opener_cells(StreamSession& s, Bytes body);
-    void begin_service(StreamSession& s, const Hello& hello);
+    void begin_service(StreamSession& s, const Hello& hello, const Turn& t);
     void match_digests(StreamSession& s);
     void finish_if_done(StreamId id, const Turn& t);
     [[nodiscard]] unsigned streams(bool opener) const;
     [[nodiscard]] bool fetching_snapshot() const;
-    [[nodiscard]] bool crosses_ours(NodeId peer) const;
+    [[nodiscard]] bool syncing(const Endpoint& besides, Mono::time_point now) const;
+    [[nodiscard]] bool refuses_sync(NodeId peer, Mono::time_point now) const;
 
     // ---- state
     Config config;

@@ -101,7 +101,11 @@ void Core::Impl::find_members(const Turn& t) {
         next_search = t.now.mono + seed_retry;
         seed_retry = std::min(seed_retry * 2, config.seed_retry_max);
     } else {
-        next_search = t.now.mono + config.rejoin_period;
+        // Not all at the same moment: two halves of 100 nodes that started together should find
+        // each other within a tenth of a second, not when everybody's period ends.
+        const auto period_ms = static_cast<std::uint64_t>(config.rejoin_period.count());
+        next_search = t.now.mono + config.rejoin_period / 2 +
+                      milliseconds{static_cast<std::int64_t>(rng.below(period_ms + 1))};
     }
     if (!alone || ask.empty()) {
         for (const Member& member : members.all()) {

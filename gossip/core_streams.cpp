@@ -14,6 +14,7 @@ constexpr std::size_t kFrameBudget = std::size_t{48} * 1024;  // of records or d
 // difference of 20,000 takes about 20 round trips.
 constexpr std::size_t kFirstCells = 128;
 constexpr std::size_t kCellGrowth = 3;
+constexpr milliseconds kStandstill{2000};  // of a stream whose peer is stuck
 constexpr std::size_t kMaxCells = kFrameBudget / kCellBytes;
 constexpr std::size_t kDigestsPerFrame = kFrameBudget / sizeof(std::uint64_t);
 
@@ -42,12 +43,24 @@ bool Core::Impl::fetching_snapshot() const {
     });
 }
 
-// Two nodes that find each other different at the same moment would both stream the difference: the
-// one with the lower id does.
-bool Core::Impl::crosses_ours(NodeId peer) const {
+// One difference at a time: two peers that know the same would both send it. A stream that stands
+// still does not count.
+bool Core::Impl::syncing(const Endpoint& besides, Mono::time_point now) const {
+    return std::ranges::any_of(sessions, [&](const auto& entry) {
+        const StreamSession& s = entry.second;
+        return s.request == StreamRequest::sync && s.to != besides && (s.opener || s.serving) &&
+               s.active + kStandstill > now;
+    });
+}
+
+bool Core::Impl::refuses_sync(NodeId peer, Mono::time_point now) const {
     const Member* member = members.find(peer);
+    const Endpoint to = member ? member->gossip : Endpoint{};
+    if (fetching_snapshot() || syncing(to, now)) return true;
+    // Two nodes that find each other different at the same moment would both stream the difference:
+    // the one with the lower id does.
     return member && self.id < peer && std::ranges::any_of(sessions, [&](const auto& s) {
-               return s.second.opener && s.second.to == member->gossip;
+               return s.second.opener && s.second.to == to;
            });
 }
 
@@ -57,11 +70,13 @@ void Core::Impl::open_stream(const Endpoint& to, StreamRequest request, const Tu
         if (!s.opener) continue;
         if (s.to == to || s.request == StreamRequest::snapshot) return;  // one cure at a time
     }
+    if (request == StreamRequest::sync && syncing({}, t.now.mono)) return;
     StreamSession s;
     s.id = {++streams_opened};
     s.opener = true;
     s.to = to;
     s.request = request;
+    s.active = t.now.mono;
     std::string hello = frame_of(FrameType::hello);
     encode(Hello{kProtocol.max, sender.cluster(), self.id, request}, hello);
     s.control.push_back(std::move(hello));
@@ -74,10 +89,11 @@ void Core::Impl::open_stream(const Endpoint& to, StreamRequest request, const Tu
     sessions.emplace(s.id, std::move(s));
 }
 
-void Core::Impl::stream_accepted(StreamId id, const Endpoint& from) {
+void Core::Impl::stream_accepted(StreamId id, const Endpoint& from, const Turn& t) {
     StreamSession s;
     s.id = id;
     s.to = from;
+    s.active = t.now.mono;
     s.ready = true;
     sessions.insert_or_assign(id, std::move(s));
 }
@@ -94,6 +110,7 @@ void Core::Impl::stream_drained(StreamId id, const Turn& t) {
     const auto at = sessions.find(id);
     if (at == sessions.end()) return;
     at->second.ready = true;
+    at->second.active = t.now.mono;
     pump(at->second, t);
     finish_if_done(id, t);
 }
@@ -187,6 +204,7 @@ void Core::Impl::stream_received(StreamId id, Bytes bytes, const Turn& t) {
     const auto at = sessions.find(id);
     if (at == sessions.end()) return;
     StreamSession& s = at->second;
+    s.active = t.now.mono;
     counters.stream_bytes_in += bytes.size() + 4;
     Reader r{bytes};
     const auto type = static_cast<FrameType>(r.u8());
@@ -220,7 +238,7 @@ void Core::Impl::stream_received(StreamId id, Bytes bytes, const Turn& t) {
         case FrameType::digests_end:
         case FrameType::busy:
         case FrameType::more:
-            server_frame(s, type, body);
+            server_frame(s, type, body, t);
             break;
         default:
             ++counters.unknown_type;
@@ -261,7 +279,7 @@ void Core::Impl::opener_cells(StreamSession& s, Bytes body) {
     s.peeler = {};
 }
 
-void Core::Impl::server_frame(StreamSession& s, FrameType type, Bytes body) {
+void Core::Impl::server_frame(StreamSession& s, FrameType type, Bytes body, const Turn& t) {
     if (s.opener) {
         if (type == FrameType::busy) s.peer_ended = s.may_end = s.ended = true;
         return;
@@ -275,7 +293,7 @@ void Core::Impl::server_frame(StreamSession& s, FrameType type, Bytes body) {
             s.peer_ended = s.ended = true;
             return;
         }
-        begin_service(s, *hello);
+        begin_service(s, *hello, t);
     }
     if (s.peer == NodeId{}) return;  // nothing is served to who did not say hello
     if (type == FrameType::stop) s.sending_cells = false;
@@ -288,16 +306,16 @@ void Core::Impl::server_frame(StreamSession& s, FrameType type, Bytes body) {
     if (type == FrameType::digests_end) match_digests(s);
 }
 
-void Core::Impl::begin_service(StreamSession& s, const Hello& hello) {
+void Core::Impl::begin_service(StreamSession& s, const Hello& hello, const Turn& t) {
     s.peer = hello.from;
     s.request = hello.request;
     const bool sync = hello.request == StreamRequest::sync;
-    const bool refuse = sync && (fetching_snapshot() || crosses_ours(hello.from));
-    if (refuse || streams(false) > config.streams_in) {
+    if ((sync && refuses_sync(hello.from, t.now.mono)) || streams(false) > config.streams_in) {
         s.control.push_back(frame_of(FrameType::busy));
         s.ended = s.peer_ended = true;
         return;
     }
+    s.serving = true;
     if (hello.request == StreamRequest::snapshot) {
         s.sending_rows = true;
         s.end_slot = table.slots();

@@ -7,6 +7,7 @@
 
 #include "gossip/endpoint.h"
 #include "gossip/sketch.h"
+#include "gossip/time.h"
 #include "gossip/wire.h"
 
 namespace gossip {
@@ -17,7 +18,8 @@ namespace gossip {
 struct StreamSession {
     StreamId id;
     bool opener = false;
-    NodeId peer;  // 0 until its hello
+    NodeId peer;           // 0 until its hello
+    bool serving = false;  // a server that did not refuse
     Endpoint to;
     StreamRequest request = StreamRequest::sync;
 
@@ -41,6 +43,8 @@ struct StreamSession {
     std::vector<std::uint64_t> outgoing;  // digests of records that the peer misses
     std::size_t next_outgoing = 0;
     std::vector<std::uint64_t> theirs;  // server: every digest of an opener whose cells ran out
+
+    Mono::time_point active{};  // when something last came or left
 
     bool may_end = false;  // nothing more will be asked of us
     bool ended = false;    // our END is sent

@@ -71,6 +71,19 @@ TEST(Bars, AJoinCostsLittleMoreThanTheTable) {
     EXPECT_LE(report.value("bytes_per_table_byte"), 1.1) << report.text();
 }
 
+// 50 nodes on each side, 1,000 writes on each: nobody is sent twice what it lacked.
+TEST(Bars, TwoHalvesHealWithinFiveSecondsForTwiceTheirDifference) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+        Options options = options_for("partition", seed);
+        options.nodes = 100;
+        options.rows = 1000;
+        const Report report = run_scenario(options);
+        EXPECT_TRUE(report.ok()) << report.complaint();
+        EXPECT_LE(report.value("settled_ms"), 5000) << report.text();
+        EXPECT_LE(report.value("repair_bytes_per_missing_byte"), 2.0) << report.text();
+    }
+}
+
 // Invariant 9: the scenario compares the bytes of control with the number of differences.
 TEST(Bars, RepairBytesFollowTheDifferenceAndNotTheTable) {
     for (const std::uint32_t rows : {1U, 10U, 30U, 100U, 1000U, 5000U}) {
