@@ -22,7 +22,7 @@ from .measures import measures  # noqa: E402
 from .run import Run, say  # noqa: E402
 from .serf import Serf  # noqa: E402
 
-PARTS = ("join", "change", "idle", "kill", "stop", "false")
+PARTS = ("join", "change", "idle", "kill", "stop", "false", "touch", "heal")
 INTRODUCTION = """\
 Measures N nodes of Hearsay and N nodes of serf on this machine's loopback, in turns.
 
@@ -38,6 +38,8 @@ Measures N nodes of Hearsay and N nodes of serf on this machine's loopback, in t
   kill    SIGKILL of a random node, until the first and the last other node calls it dead
   stop    SIGSTOP, the same
   false   who is called dead though it is alive: idle, and while each process is paused
+  touch   every instance heartbeats every 10 s: what that costs the cluster (Hearsay only)
+  heal    two halves, cut off and written to, until all tables are equal (Hearsay only)
 """
 
 
@@ -55,7 +57,8 @@ def arguments():
     add("--sides", default="hearsay,serf", metavar="NAMES", help="only one of them, if need be")
     add("--rounds", type=int, default=2, metavar="K",
         help="clusters of each side that share the trials, in turns (2)")
-    add("--joins", type=int, default=5, metavar="K", help="joins at once, and as many in turn (5)")
+    add("--joins", type=int, default=5, metavar="K", help="joins at once (5)")
+    add("--in-turn", type=int, default=5, metavar="K", help="joins one after the other (5)")
     add("--changes", type=int, default=20, metavar="K", help="changes (20)")
     add("--kills", type=int, default=10, metavar="K", help="nodes killed (10)")
     add("--stops", type=int, default=10, metavar="K", help="nodes stopped (10)")
@@ -67,6 +70,7 @@ def arguments():
         help="the longest pause also with `hearsay agent --suspicion T`; '' for not (7s)")
     add("--instances", type=int, default=10_000, metavar="K",
         help="in the tables of Hearsay in every part but join (10,000); serf has no such table")
+    add("--writes", type=int, default=1000, metavar="K", help="on each side of heal (1,000)")
     add("--json", metavar="FILE", help="every sample; - is stdout, and the table goes to stderr")
     add("--svg", metavar="FILE", help="the table as a chart")
     given = parser.parse_args()

@@ -56,6 +56,9 @@ class Hearsay(Cluster):
         nodes = self.nodes[i].http.get("/v1/nodes").json()["nodes"]
         return {node["id"] for node in nodes if node["state"] == "alive"}
 
+    def ask(self, i, path):
+        return self.nodes[i].http.get(path).json()
+
     def forget(self, i):
         self.nodes[i].http.close()
         self.told_least.discard(i)
@@ -67,8 +70,8 @@ class Hearsay(Cluster):
             answer = http.post("/registry/register_all", dict(rows[begin:begin + CHUNK]))
             if answer.status != 200:
                 raise RuntimeError(f"register_all: {answer.status} {answer.body[:300]}")
-        wait_until(lambda: all(node.http.get("/v1/status").json()["instances"] == len(rows)
-                               for node in self.nodes), "every table is full", pause=.2)
+        wait_until(lambda: all(self.ask(i, "/v1/status?census=0")["instances"] == len(rows)
+                               for i in self.process), "every table is full", pause=.2)
 
     def end(self):
         for node in self.nodes:

@@ -30,6 +30,7 @@ def measures(pauses):
     few, count = ("median", "worst"), ("sum",)
     rows = [
         Measure("join", "join_once_ms", "started at once: all whole", "ms", few),
+        Measure("join", "join_after_ms", "started at once: since the last start", "ms", few, ()),
         Measure("join", "join_turn_ms", "started in turn: all whole", "ms", few),
         Measure("join", "join_once_stalls", "joins at once that stalled", "", count, ()),
         Measure("join", "join_turn_stalls", "joins in turn that stalled", "", count, ()),
@@ -65,6 +66,14 @@ def measures(pauses):
                     "", count, count),
             Measure("false", f"{name}_whole_ms", f"{seconds:g} s pause: then all whole", "ms",
                     TIMES, ())]
+    rows += [
+        Measure("touch", "touch_bytes_s", "gossip of a node, instances heartbeat", "B/s",
+                ("mean",), ()),
+        Measure("touch", "touch_datagrams_s", "its datagrams", "/s", ("mean",), ()),
+        Measure("touch", "touch_not_up", "instances that any node lists as not up", "", count, ()),
+        Measure("heal", "heal_rows_ms", "two halves meet: all have all rows", "ms", few, ()),
+        Measure("heal", "heal_equal_ms", "all tables are equal", "ms", few, ()),
+        Measure("heal", "heal_bytes_ratio", "bytes by bytes that were missing", "", few, ())]
     return rows
 
 

@@ -42,6 +42,8 @@ def join(cluster, samples, at_once):
     took = (cluster.wait_whole() - begin) * 1e3
     samples.add(name + "_ms", took)
     samples.add(name + "_start_ms", (started - begin) * 1e3)
+    if at_once:
+        samples.add("join_after_ms", max(0, took - (started - begin) * 1e3))
     samples.add(name + "_stalls", int(cluster.stalled != ""))
     if cluster.stalled:
         samples.note(f"{cluster.label}: a join {way} took {took / 1e3:.1f} s: {cluster.stalled}")

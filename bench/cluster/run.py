@@ -6,7 +6,7 @@ import time
 import traceback
 
 from ..nodes import scratch
-from . import parts
+from . import instances, parts
 from .cluster import now
 from .hearsay import Hearsay
 from .parts import Samples
@@ -47,13 +47,20 @@ class Run:
     def everything(self):
         chosen = self.options.parts
         if "join" in chosen:
-            for turn in range(self.options.joins):
+            for turn in range(max(self.options.joins, self.options.in_turn)):
                 for side in self.in_turn(turn):
-                    for at_once in (True, False):
-                        way = "at once" if at_once else "in turn"
-                        self.guarded(f"join {turn + 1} of {self.options.joins}, {way}", side,
-                                     lambda directory: self.join(side, directory, at_once))
-        if set(chosen) - {"join"}:
+                    for way, count in (("at once", self.options.joins),
+                                       ("in turn", self.options.in_turn)):
+                        if turn < count:
+                            self.guarded(f"join {turn + 1} of {count}, {way}", side,
+                                         lambda directory: self.join(side, directory,
+                                                                     way == "at once"))
+        if "hearsay" in self.sides:
+            if "touch" in chosen:
+                self.guarded("touch", "hearsay", self.touch)
+            if "heal" in chosen:
+                self.guarded("heal", "hearsay", self.heal)
+        if set(chosen) - {"join", "touch", "heal"}:
             order = random.sample(range(self.options.nodes), self.options.nodes)
             for turn in range(self.options.rounds):
                 for side in self.in_turn(turn):
@@ -72,6 +79,17 @@ class Run:
         with self.cluster(side, directory) as cluster:
             took = parts.join(cluster, self.samples[side], at_once)
             say(f"  whole after {took / 1e3:.2f} s")
+
+    def touch(self, directory):
+        with self.cluster("hearsay", directory) as cluster:
+            self.begin(cluster)
+            instances.heartbeats(cluster, self.samples["hearsay"], self.options.instances,
+                                 self.options.idle)
+
+    def heal(self, directory):
+        with self.cluster("hearsay", directory, rows=1) as cluster:
+            self.begin(cluster)
+            instances.heal(cluster, self.samples["hearsay"], self.options.writes)
 
     def victims(self, turn, order):
         """Every process once, spread over the rounds."""

@@ -35,6 +35,13 @@ bool Census::ask(Waiter waiter) {
         });
 }
 
+bool Census::glance(Waiter waiter) {
+    auto seen = std::make_shared<CoreStatus>();
+    return core_.submit([seen](gossip::Core& core, gossip::Now now,
+                               gossip::Output&) { *seen = status_of(core, now); },
+                        [seen, waiter = std::move(waiter)] { waiter(*seen); });
+}
+
 void Census::look(const std::shared_ptr<Round>& round) {
     struct Seen {
         CoreStatus status;

@@ -40,6 +40,8 @@ class Census : public std::enable_shared_from_this<Census> {
 
     // `waiter` runs on the core thread. False when the core takes no work.
     bool ask(Waiter waiter);
+    // Asks nobody: what the core knows now, and of the others what they said last.
+    bool glance(Waiter waiter);
 
   private:
     // Owned by the work that is under way and by nothing else: a server that stops drops that work,

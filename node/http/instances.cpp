@@ -85,12 +85,6 @@ Result<std::size_t> parse_limit(const std::string& text) {
     return limit;
 }
 
-Result<bool> parse_flag(const std::string& name, const std::string& value) {
-    if (value == "1" || value == "true") return true;
-    if (value == "0" || value == "false") return false;
-    return Error{Errc::invalid, name + ": " + registry::in_quotes(value) + " is neither 1 nor 0"};
-}
-
 // What is asked for, and whether the owners should be asked first.
 struct Selection {
     registry::Filter filter;

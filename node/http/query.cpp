@@ -9,6 +9,7 @@ namespace {
 
 using gossip::Errc;
 using gossip::Error;
+using gossip::Result;
 
 int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -78,6 +79,13 @@ gossip::Result<std::vector<std::pair<std::string, std::string>>> parse_query(
         parameters.emplace_back(std::move(*name), std::move(*value));
     }
     return parameters;
+}
+
+Result<bool> parse_flag(std::string_view name, std::string_view value) {
+    if (value == "1" || value == "true") return true;
+    if (value == "0" || value == "false") return false;
+    return Error{Errc::invalid,
+                 std::string{name} + ": " + registry::in_quotes(value) + " is neither 1 nor 0"};
 }
 
 }  // namespace node

@@ -19,4 +19,7 @@ namespace node {
 [[nodiscard]] gossip::Result<std::vector<std::pair<std::string, std::string>>> parse_query(
     std::string_view query, const std::vector<std::string_view>& known);
 
+// `value` of a parameter that is on (1, true) or off (0, false); an Error for anything else.
+[[nodiscard]] gossip::Result<bool> parse_flag(std::string_view name, std::string_view value);
+
 }  // namespace node

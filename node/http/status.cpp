@@ -2,6 +2,7 @@
 
 #include "node/http/api.h"
 #include "node/http/census.h"
+#include "node/http/query.h"
 #include "registry/json.h"
 
 namespace node {
@@ -127,8 +128,18 @@ std::string status_json(const Api& api, const CoreStatus& core) {
 }  // namespace
 
 void get_status(Api& api, const ExchangePtr& exchange) {
-    const bool queued = api.census->ask(
-        [&api, exchange](const CoreStatus& core) { exchange->send(json(status_json(api, core))); });
+    const auto parameters = parse_query(exchange->request().query, {"census"});
+    if (!parameters) return exchange->send(problem(parameters.error()));
+    bool census = true;
+    if (!parameters->empty()) {
+        const auto wanted = parse_flag("census", parameters->front().second);
+        if (!wanted) return exchange->send(problem(wanted.error()));
+        census = *wanted;
+    }
+    const auto answer = [&api, exchange](const CoreStatus& core) {
+        exchange->send(json(status_json(api, core)));
+    };
+    const bool queued = census ? api.census->ask(answer) : api.census->glance(answer);
     if (!queued) exchange->send(busy());
 }
 

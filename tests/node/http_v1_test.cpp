@@ -133,6 +133,25 @@ TEST_F(HttpV1, StatusCountsAndAgrees) {
     EXPECT_GT(after.at("revision"), before.at("revision"));
 }
 
+TEST_F(HttpV1, StatusWithoutACensusAsksNobody) {
+    gossip::NodeRecord peer;  // that will not answer
+    peer.id = gossip::NodeId{0xfeed};
+    in_core([&](gossip::Core& core, gossip::Now now, gossip::Output&) {
+        peer.incarnation_ms = static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
+        peer.info.gossip = gossip::Endpoint::v4(127, 0, 0, 1, 9);
+        ASSERT_TRUE(core.restore(gossip::encode(peer, core.config().key).bytes(), now));
+    });
+    const auto sent = [this](const char* path) {
+        return get_json(path).at("counters").at("datagrams_out").get<int>();
+    };
+    const int before = sent("/v1/status?census=0");
+    for (int i = 0; i < 50; ++i) sent("/v1/status?census=0");
+    EXPECT_LE(sent("/v1/status?census=0") - before, 20) << "periods pass, but there is no census";
+    EXPECT_EQ(get_json("/v1/status?census=0").at("agreement").at("nodes"), 2);
+    EXPECT_EQ(get("/v1/status?census=maybe").status, 400);
+    EXPECT_EQ(get("/v1/status?consensus=1").status, 400);
+}
+
 TEST_F(HttpV1, ConcurrentStatusRequestsShareOneCensus) {
     gossip::NodeRecord peer;  // that will not answer
     peer.id = gossip::NodeId{0xfeed};
