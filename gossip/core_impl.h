@@ -107,6 +107,7 @@ struct Core::Impl {
     void hurry(Now now);  // the next exchange within a quarter of a period
     const Member* next_partner();
     NodeId exchange(const Turn& t);
+    void look_after(const Member& member, const Turn& t);
     void find_members(const Turn& t);
     void expire_probes(const Turn& t);
     void heard(NodeId peer, const Digest& peer_digest);

@@ -86,6 +86,16 @@ NodeId Core::Impl::exchange(const Turn& t) {
     return probe.target;
 }
 
+// Its stream broke off in the middle: it may have crashed. If nobody listens there any more, its
+// host answers this ping with a refusal, a period or two before somebody's turn to ask would come.
+void Core::Impl::look_after(const Member& member, const Turn& t) {
+    if (!member.reachable() || probes.full() || probes.asks(member.id)) return;
+    Probe probe;
+    probe.target = member.id;
+    probe.to = member.gossip;
+    send_ping(probe, false, t);
+}
+
 // Until somebody has answered: every seed, with back-off, for ever. From then on now and then one
 // node that is believed dead, or a seed that is no member: that is how two halves meet again.
 void Core::Impl::find_members(const Turn& t) {

@@ -101,9 +101,13 @@ void Core::Impl::stream_accepted(StreamId id, const Endpoint& from, const Turn& 
 void Core::Impl::stream_closed(StreamId id, const Turn& t) {
     const auto at = sessions.find(id);
     if (at == sessions.end()) return;
-    // A snapshot that broke off is asked for again soon: what arrived is kept.
-    if (at->second.opener) hurry(t.now);
+    const StreamSession s = std::move(at->second);
     sessions.erase(at);
+    // A snapshot that broke off is asked for again soon: what arrived is kept.
+    if (s.opener) hurry(t.now);
+    const bool broke_off = s.opener ? !s.peer_ended : !s.ended;
+    const Member* peer = s.opener ? members.at(s.to) : members.find(s.peer);
+    if (broke_off && peer) look_after(*peer, t);
 }
 
 void Core::Impl::stream_drained(StreamId id, const Turn& t) {

@@ -84,6 +84,30 @@ TEST(CoreJury, ARefusalNeedsNoSilence) {
     EXPECT_GE(votes, 2U);
 }
 
+TEST(CoreJury, AStreamThatBreaksOffIsLookedAfterAtOnce) {
+    Formed net{8};
+    std::string hello(1, static_cast<char>(FrameType::hello));
+    encode(Hello{1, cluster_tag(Loopback::small().key), Loopback::id(3), StreamRequest::sync},
+           hello);
+    const StreamId stream{kAcceptedStreams | 77};
+    Core& core = net.core(0);
+    Output& out = net.nodes[0]->out;
+    core.stream_accepted(stream, Loopback::endpoint(3), net.now(), out);
+    core.stream_received(stream, as_bytes(hello), net.now(), out);
+    net.finish(0);
+    const std::uint64_t trials = core.counters().trials;
+    net.gone[3] = true;
+    core.stream_closed(stream, net.now(), out);
+    net.finish(0);
+    net.deliver();
+    EXPECT_EQ(core.counters().trials, trials + 1) << "the ping is refused, and jurors are asked";
+    net.run_for(1s);
+    for (std::size_t i = 0; i < 8; ++i) {
+        if (i == 3) continue;
+        EXPECT_EQ(net.state(i, 3), MemberState::dead) << i;
+    }
+}
+
 TEST(CoreJury, OneLostRefusalIsNoDeath) {
     Formed net{8};
     // A forged one: the node itself is well, and so are its jurors.
