@@ -2,7 +2,8 @@
 
 // Nodes that are away for longer than deletions are remembered: one was cut off and went on
 // running, one was down with its disk. Meanwhile the others deleted rows and forgot the deletions.
-// Nothing comes back to life (6), and all agree again.
+// Nothing comes back to life (6), and all agree again. With --minutes M the horizon is the real one
+// of 24 h, and the absence lasts for M minutes: 2880 are two days.
 
 namespace sim {
 namespace {
@@ -15,7 +16,8 @@ constexpr Time kForm{30'000'000};
 Report run_long_absence(const Options& options) {
     WorldOptions setup = world_options(options, 6);
     setup.nodes = std::max<std::uint32_t>(setup.nodes, 3);
-    setup.config.horizon = kHorizon;
+    if (!options.minutes) setup.config.horizon = kHorizon;
+    const auto horizon = std::chrono::duration_cast<Time>(setup.config.horizon);
     World world{setup};
     Report report{options};
     const std::uint32_t rows = options.rows.value_or(60);
@@ -44,13 +46,15 @@ Report run_long_absence(const Options& options) {
         remover.put(removal);
         world.run_for(Time{2'000});
     }
-    const auto horizon = std::chrono::duration_cast<Time>(kHorizon);
-    world.run_for(horizon + horizon / 4 +
-                  Time{static_cast<std::int64_t>(
-                      world.dice().below(static_cast<std::uint64_t>(horizon.count())))});
+    Time absence = horizon + horizon / 4 +
+                   Time{static_cast<std::int64_t>(
+                       world.dice().below(static_cast<std::uint64_t>(horizon.count())))};
+    if (options.minutes) absence = Time{60'000'000} * *options.minutes;
+    world.run_for(absence);
+    report.add("absent_minutes", static_cast<std::uint64_t>(absence / std::chrono::minutes{1}));
     world.heal();
     world.node(down).start();
-    settle(world, report, horizon);
+    settle(world, report, std::chrono::duration_cast<Time>(kHorizon));
     // Who lost its rows to the horizon has not got everything that was ever written.
     world.check_settled(true);
     std::uint64_t alive = 0;

@@ -72,6 +72,18 @@ TEST(Stories, ManyThousandsRegister) {
     });
 }
 
+// Deletions are remembered for 24 h. Exchanges are rare, so that two days pass in two seconds.
+TEST(Stories, WhoReturnsAfterTwoDaysBringsNothingBackToLife) {
+    Options options = options_for("long_absence", 1);
+    options.nodes = 4;
+    options.minutes = 2 * 24 * 60;
+    options.interval_ms = 10'000;
+    const Report report = run_scenario(options);
+    EXPECT_TRUE(report.ok()) << report.complaint();
+    EXPECT_EQ(report.value("absent_minutes"), 2880) << report.text();
+    EXPECT_EQ(report.value("rows_alive"), 30) << report.text();
+}
+
 TEST(Stories, AHealedPartitionCostsWhatWasMissing) {
     Options options = options_for("partition", 1);
     options.rows = 2'000;
