@@ -4,59 +4,92 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 
+#include "gossip/ids.h"
 #include "gossip/time.h"
 
 namespace gossip {
 
 // Keeps a node whose clock is off from stamping into its peers' future or past.
 //
-// Collects how far peers' (corrected) clocks are from ours; when the median of the last samples is
-// beyond kTolerance, moves our correction by half of it and starts over. Half, so that two nodes
-// which correct towards each other meet instead of changing places; a lone wrong clock still
-// arrives within a few rounds, because every sample is taken against the corrected clock.
+// Collects how far peers' (corrected) clocks are from ours, the latest word of each; when the
+// median over the last kPeers of them is beyond kTolerance, moves our correction by half of it and
+// starts over. Half, so that two nodes which correct towards each other meet instead of changing
+// places; a lone wrong clock still arrives within a few rounds, because every sample is taken
+// against the corrected clock. A peer counts once however often it is asked: else a wrong clock
+// moves its neighbour on the ring, who asks it every other period, then that one's neighbour, and
+// in the end everybody.
 class ClockOffset {
   public:
     static constexpr Wall::duration kTolerance{500};
-    // Further than this only if most samples say about the same: damaged ones do not.
+    // Further than this only if most peers say about the same: damaged ones do not.
     static constexpr Wall::duration kFar{10'000};
-    static constexpr std::size_t kSamples = 31;
-    static constexpr std::size_t kEnough = 3;  // a single peer with a bad clock moves nobody much
+    static constexpr std::size_t kPeers = 31;
+    // Samples, and peers if there are as many, before any is believed.
+    static constexpr std::size_t kEnough = 3;
 
     [[nodiscard]] Wall::duration offset() const { return offset_; }
     [[nodiscard]] Wall::time_point corrected(Now now) const { return now.wall + offset_; }
-    [[nodiscard]] bool trusted() const { return seen_ >= kEnough; }
+    // Have enough of the `peers` that there are been heard since the last correction?
+    [[nodiscard]] bool trusted(std::size_t peers) const {
+        return seen_ >= kEnough && count_ >= std::min(kEnough, peers);
+    }
 
-    // `ahead`: the peer's clock minus ours, both corrected. Returns the new correction if it moved.
-    std::optional<Wall::duration> sample(Wall::duration ahead) {
-        samples_[seen_ % kSamples] = ahead;
-        ++seen_;
-        if (seen_ < kEnough) return std::nullopt;
+    // `ahead`: the clock of `peer` minus ours, both corrected; `peers`: how many there are. Returns
+    // the new correction if it moved. O(kPeers).
+    std::optional<Wall::duration> sample(NodeId peer, Wall::duration ahead, std::size_t peers) {
+        note(peer, ahead);
+        if (!trusted(peers)) return std::nullopt;
         const Wall::duration middle = median();
         if (middle <= kTolerance && middle >= -kTolerance) return std::nullopt;
         if ((middle > kFar || middle < -kFar) && !agreed(middle)) return std::nullopt;
         offset_ += middle / 2;
-        seen_ = 0;
+        forget();
         return offset_;
     }
 
+    // Our own clock was put right, or wrong: what peers said of it is void.
+    void forget() { seen_ = count_ = oldest_ = 0; }
+
   private:
+    struct Sample {
+        NodeId peer;
+        Wall::duration ahead{};
+    };
+
+    void note(NodeId peer, Wall::duration ahead) {
+        ++seen_;
+        const auto held = std::span{samples_}.first(count_);
+        const auto known = std::ranges::find(held, peer, &Sample::peer);
+        if (known != held.end()) {
+            known->ahead = ahead;
+        } else if (count_ < kPeers) {
+            samples_[count_++] = {peer, ahead};
+        } else {
+            samples_[oldest_] = {peer, ahead};
+            oldest_ = (oldest_ + 1) % kPeers;
+        }
+    }
+
     [[nodiscard]] Wall::duration median() const {
         auto sorted = samples_;
-        const auto count = static_cast<std::ptrdiff_t>(std::min(seen_, kSamples));
-        std::sort(sorted.begin(), sorted.begin() + count);
-        return sorted[static_cast<std::size_t>(count / 2)];
+        const auto held = std::span{sorted}.first(count_);
+        std::ranges::sort(held, {}, &Sample::ahead);
+        return held[count_ / 2].ahead;
     }
 
     [[nodiscard]] bool agreed(Wall::duration middle) const {
-        const auto count = static_cast<std::ptrdiff_t>(std::min(seen_, kSamples));
-        const auto near = [middle](Wall::duration sample) {
-            return sample - middle <= kFar && middle - sample <= kFar;
+        const auto near = [middle](const Sample& sample) {
+            return sample.ahead - middle <= kFar && middle - sample.ahead <= kFar;
         };
-        return 2 * std::count_if(samples_.begin(), samples_.begin() + count, near) > count;
+        const auto held = std::span{samples_}.first(count_);
+        return 2 * static_cast<std::size_t>(std::ranges::count_if(held, near)) > count_;
     }
 
-    std::array<Wall::duration, kSamples> samples_{};
+    std::array<Sample, kPeers> samples_{};
+    std::size_t count_ = 0;
+    std::size_t oldest_ = 0;  // of kPeers: the next to be replaced
     std::size_t seen_ = 0;
     Wall::duration offset_{};
 };

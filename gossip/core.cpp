@@ -47,7 +47,7 @@ void Core::start(Now now, Output& out) {
 void Core::set_seeds(std::vector<Endpoint> seeds, Now now) {
     if (seeds == impl_->seeds) return;
     impl_->seeds = std::move(seeds);
-    if (impl_->has_peers()) return;
+    if (impl_->peers() > 0) return;
     impl_->seed_retry = impl_->config.seed_retry_min;
     impl_->next_search = now.mono;
 }

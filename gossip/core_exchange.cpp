@@ -50,6 +50,7 @@ void Core::Impl::receive_ping(const Header& header, Bytes body, std::size_t size
         heard(header.from, ping->digest);
         note_life(header.from, t.now.mono);
     }
+    if (!ping->census) meet(from, t);
     Ack ack;
     ack.ping_seq = header.seq;
     ack.digest = digest(t.now);
@@ -130,7 +131,7 @@ void Core::Impl::receive_ack(const Header& header, Bytes body, const Endpoint& f
     const std::int64_t rtt = (t.now.mono - probe->sent).count();
     const std::int64_t ours = wall(t.now).time_since_epoch().count() - rtt / 2;
     const std::int64_t ahead = static_cast<std::int64_t>(ack->digest.clock_ms) - ours;
-    if (const auto moved = clock.sample(Wall::duration{ahead})) {
+    if (const auto moved = clock.sample(header.from, Wall::duration{ahead}, peers())) {
         t.out.events.push_back({Event::Kind::clock_corrected, header.from, moved->count()});
     }
     if (!contacted) {

@@ -53,7 +53,7 @@ void Core::Impl::receive_put(const Header& header, Bytes body, const Endpoint& f
 void Core::Impl::flush(const Turn& t) {
     outbox.release(t.now.mono);
     if (outbox.empty() || t.now.mono < last_flush + flush_interval) return;
-    if (!has_peers()) {  // nobody to tell: who joins later finds it in our sketch
+    if (peers() == 0) {  // nobody to tell: who joins later finds it in our sketch
         outbox.clear();
         return;
     }

@@ -45,6 +45,7 @@ struct Core::Impl {
     void tick(const Turn& t);
     [[nodiscard]] Mono::time_point next_wakeup() const;
     void notice_lag(const Turn& t);
+    void notice_step(const Turn& t);
     void forget_old(const Turn& t);
     void wipe(const Turn& t);
     void refresh_own_rows(const Turn& t);
@@ -108,11 +109,12 @@ struct Core::Impl {
     const Member* next_partner();
     NodeId exchange(const Turn& t);
     void look_after(const Member& member, const Turn& t);
+    void meet(const Endpoint& stranger, const Turn& t);
     void find_members(const Turn& t);
     void expire_probes(const Turn& t);
     void heard(NodeId peer, const Digest& peer_digest);
     [[nodiscard]] const Record* node_record(NodeId id) const;
-    [[nodiscard]] bool has_peers() const;
+    [[nodiscard]] std::size_t peers() const;  // that can be asked
 
     // ---- core_jury.cpp: what is believed of them
     [[nodiscard]] Windows windows(const Member& member) const;
@@ -204,6 +206,7 @@ struct Core::Impl {
     Mono::time_point next_housekeeping;
     Mono::time_point next_refresh;
     Mono::time_point expected_wakeup = Mono::time_point::max();
+    std::chrono::milliseconds wall_over_mono{};  // as of the last turn
 
     // Joining.
     bool started = false;
@@ -211,6 +214,7 @@ struct Core::Impl {
     std::vector<Endpoint> seeds;
     milliseconds seed_retry;
     Mono::time_point next_search;
+    Endpoint way_in;  // a stranger that asked while we knew nobody
     bool contacted = false;  // some member or seed has answered
     Mono::time_point contacted_at;
     Mono::time_point leaving_until = Mono::time_point::max();

@@ -6,9 +6,9 @@
 
 namespace gossip {
 
-bool Core::Impl::has_peers() const {
+std::size_t Core::Impl::peers() const {
     const Member* me = members.find(self.id);
-    return members.reachable() > (me && me->reachable() ? 1U : 0U);
+    return members.reachable() - (me && me->reachable() ? 1U : 0U);
 }
 
 const Record* Core::Impl::node_record(NodeId id) const {
@@ -48,7 +48,7 @@ void Core::Impl::run_period(const Turn& t) {
     next_period = t.now.mono + config.interval - milliseconds{static_cast<std::int64_t>(tenth)} +
                   milliseconds{static_cast<std::int64_t>(rng.below(2 * tenth + 1))};
     for (unsigned i = 0; i < config.peers; ++i) exchange(t);
-    if (has_peers()) send_touches(t);
+    if (peers() > 0) send_touches(t);
 }
 
 void Core::Impl::hurry(Now now) {
@@ -86,6 +86,14 @@ NodeId Core::Impl::exchange(const Turn& t) {
     return probe.target;
 }
 
+// Who asks a node that knows nobody is a way in: it may have no seed but itself. Asked later, like a
+// seed, because nobody is to be made to send two datagrams for one.
+void Core::Impl::meet(const Endpoint& stranger, const Turn& t) {
+    if (!started || peers() > 0 || way_in.valid()) return;
+    way_in = stranger;
+    next_search = std::min(next_search, t.now.mono + config.seed_retry_min);
+}
+
 // Its stream broke off in the middle: it may have crashed. If nobody listens there any more, its
 // host answers this ping with a refusal, a period or two before somebody's turn to ask would come.
 void Core::Impl::look_after(const Member& member, const Turn& t) {
@@ -101,12 +109,14 @@ void Core::Impl::look_after(const Member& member, const Turn& t) {
 void Core::Impl::find_members(const Turn& t) {
     if (t.now.mono < next_search) return;
     std::vector<Endpoint> ask;
-    const bool alone = !has_peers();
+    const bool alone = peers() == 0;
     for (const Endpoint& seed : seeds) {
         if (seed == self.gossip) continue;
         if (!alone && members.at(seed) != nullptr) continue;
         ask.push_back(seed);
     }
+    if (alone && way_in.valid()) ask.push_back(way_in);
+    way_in = {};
     if (alone && !ask.empty()) {
         next_search = t.now.mono + seed_retry;
         seed_retry = std::min(seed_retry * 2, config.seed_retry_max);

@@ -50,6 +50,7 @@ Core::Impl::Impl(Config config_in, Identity self_in, std::uint64_t seed, Now now
 
 void Core::Impl::tick(const Turn& t) {
     notice_lag(t);
+    notice_step(t);
     if (t.now.mono >= next_housekeeping) {
         next_housekeeping = t.now.mono + kHousekeeping;
         forget_old(t);
@@ -97,6 +98,13 @@ void Core::Impl::notice_lag(const Turn& t) {
     leases.extend(lag);
 }
 
+// Somebody set our clock: what peers said of it before is void.
+void Core::Impl::notice_step(const Turn& t) {
+    const milliseconds ahead = t.now.wall.time_since_epoch() - t.now.mono.time_since_epoch();
+    if (std::chrono::abs(ahead - wall_over_mono) > ClockOffset::kTolerance) clock.forget();
+    wall_over_mono = ahead;
+}
+
 milliseconds Core::Impl::age(const Record& record, Now now) const {
     return milliseconds{wall(now).time_since_epoch().count() -
                         static_cast<std::int64_t>(record.stamp().ms())};
@@ -110,7 +118,7 @@ void Core::Impl::forget_old(const Turn& t) {
     const std::int64_t target = (wall(t.now).time_since_epoch().count() - g) / step * step;
     const auto held = static_cast<std::int64_t>(table.horizon_ms());
     // With nothing to lose it needs no peers' word: alone it would never get one.
-    const bool sure = clock.trusted() || table.size() == 0;
+    const bool sure = clock.trusted(peers()) || table.size() == 0;
     if (sure && held > target + std::min(kAheadOfCluster, config.horizon / 4).count()) {
         wipe(t);
         return;
@@ -129,6 +137,9 @@ void Core::Impl::forget_old(const Turn& t) {
         }
         t.out.removed.push_back(record);
     }
+    // We slept for longer than a horizon, or our clock leapt: what we knew is forgotten, and so are
+    // we, unless we say again that we are here.
+    if (started && t.now.mono < leaving_until && !node_record(self.id)) announce(t);
 }
 
 // Our clock was far ahead once: our horizon refuses what the cluster still holds. Only an empty

@@ -19,7 +19,7 @@ constexpr std::size_t kOverloadBytes = 256 * kMaxBody;  // of the outbox: touche
 // At the owner: `last_update` was seen just now.
 void Core::Impl::touch_own(const Record& record, const Turn& t) {
     t.out.touched.push_back({record, last_update_of(record)});
-    if (!has_peers() || own_touches >= touch_allowance()) return;
+    if (peers() == 0 || own_touches >= touch_allowance()) return;
     ++own_touches;
     touches[record.digest()] = {last_update_of(record), t.now.mono};
 }

@@ -89,8 +89,9 @@ void Membership::sample(Rng& rng, std::size_t count, NodeId self,
     const std::vector<Member>& members = *members_;
     if (members.empty()) return;
     const std::size_t target = out.size() + count;
-    // Drawing and rejecting costs O(count) while most members are reachable.
-    for (std::size_t tries = 8 + 8 * count; tries > 0 && out.size() < target; --tries) {
+    // Drawing and rejecting costs O(count) while most members are reachable, and many others.
+    std::size_t tries = count < members.size() / 2 ? 8 + 8 * count : 0;
+    for (; tries > 0 && out.size() < target; --tries) {
         const Member& member = members[rng.below(members.size())];
         if (wanted(member, self, out)) out.push_back(&member);
     }

@@ -345,6 +345,24 @@ TEST(CoreRestart, AClockThatWentBackLosesNothingOfTheDisk) {
     EXPECT_GT(result.current.stamp(), row(net, 0, "a:1")->stamp());
 }
 
+// Deletions are remembered for 24 h, so what is older is forgotten; who runs is not.
+TEST(CoreMembers, AClusterThatSleptForTwoDaysFindsItselfAgain) {
+    Loopback net{4};
+    net.start_all();
+    net.put(1, "a:1", "v");
+    net.run_for(3s);
+    net.elapsed += 48h;
+    net.run_for(15s, 5ms);
+    EXPECT_TRUE(net.agree());
+    for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(net.core(i).members().count(MemberState::alive), 4U) << i;
+        EXPECT_EQ(row(net, i, "a:1"), nullptr) << "it may have been deleted two days ago";
+    }
+    EXPECT_EQ(net.put(1, "a:1", "v").status, PutStatus::created);
+    net.run_for(1s, 5ms);
+    EXPECT_NE(row(net, 3, "a:1"), nullptr);
+}
+
 TEST(CoreInput, NothingFromOutsideStopsIt) {
     Loopback net{2};
     net.start_all();

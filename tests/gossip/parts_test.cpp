@@ -153,21 +153,48 @@ TEST(Leases, AManyTimesRenewedLeaseHoldsOneTimer) {
     EXPECT_EQ(leases.next(), Mono::time_point::max());
 }
 
+NodeId peer(int i) {
+    return {static_cast<std::uint64_t>(i) + 1};
+}
+
 TEST(ClockOffset, AClockInOrderIsNotCorrected) {
     ClockOffset clock;
-    for (int i = 0; i < 100; ++i) EXPECT_FALSE(clock.sample(Wall::duration{i % 2 ? 400 : -400}));
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_FALSE(clock.sample(peer(i % 10), Wall::duration{i % 2 ? 400 : -400}, 10));
+    }
     EXPECT_EQ(clock.offset(), 0ms);
 }
 
 TEST(ClockOffset, ALoneWrongClockArrivesAndOneLiarMovesNobody) {
     ClockOffset wrong;
     const Wall::duration truth{300'000};
-    for (int i = 0; i < 100; ++i) (void)wrong.sample(truth - wrong.offset());
+    for (int i = 0; i < 100; ++i) (void)wrong.sample(peer(i % 6), truth - wrong.offset(), 6);
     EXPECT_NEAR(static_cast<double>(wrong.offset().count()), 300'000.0, 500.0);
     ClockOffset right;
-    for (int i = 0; i < 99; ++i) {
-        EXPECT_FALSE(right.sample(Wall::duration{i % 3 == 2 ? 3'600'000 : 0}));
+    // The liar is its neighbour on the ring, so every other answer is the liar's.
+    for (int i = 0; i < 100; ++i) {
+        const bool liar = i % 2 == 0;
+        EXPECT_FALSE(
+            right.sample(peer(liar ? 0 : 1 + i % 5), Wall::duration{liar ? 3'600'000 : 0}, 6));
     }
+}
+
+TEST(ClockOffset, TwoClocksAreWaitedForIfThereAreMore) {
+    ClockOffset clock;
+    for (int i = 0; i < 9; ++i) EXPECT_FALSE(clock.sample(peer(i % 2), 5000ms, 3));
+    EXPECT_FALSE(clock.trusted(3));
+    EXPECT_TRUE(clock.sample(peer(2), 5000ms, 3));
+    EXPECT_EQ(clock.offset(), 2500ms);
+    for (int i = 0; i < 2; ++i) EXPECT_FALSE(clock.sample(peer(0), 5000ms, 1));
+    EXPECT_TRUE(clock.sample(peer(0), 5000ms, 1)) << "there is no other";
+}
+
+TEST(ClockOffset, WhatWasSaidBeforeAStepIsVoid) {
+    ClockOffset clock;
+    for (int i = 0; i < 40; ++i) EXPECT_FALSE(clock.sample(peer(i), 0ms, 40));
+    clock.forget();
+    for (int i = 0; i < 2; ++i) EXPECT_FALSE(clock.sample(peer(i), -60'000ms, 40));
+    EXPECT_TRUE(clock.sample(peer(2), -60'000ms, 40)) << "40 older samples do not outvote these";
 }
 
 TEST(ClockOffset, NonsenseThatDoesNotAgreeMovesNobodyFar) {
@@ -175,7 +202,7 @@ TEST(ClockOffset, NonsenseThatDoesNotAgreeMovesNobodyFar) {
     Rng rng{7};
     for (int i = 0; i < 100; ++i) {  // two of three answers have a damaged clock
         const auto far = static_cast<std::int64_t>(rng.below(500'000'000)) + 20'000;
-        EXPECT_FALSE(clock.sample(Wall::duration{i % 3 == 0 ? 0 : far}));
+        EXPECT_FALSE(clock.sample(peer(i), Wall::duration{i % 3 == 0 ? 0 : far}, 100));
     }
 }
 
@@ -184,8 +211,8 @@ TEST(ClockOffset, TwoClocksThatDisagreeMeet) {
     ClockOffset b;
     for (int i = 0; i < 200; ++i) {
         const Wall::duration gap = (b.offset() + 300'000ms) - a.offset();  // b's clock is ahead
-        (void)a.sample(gap);
-        (void)b.sample(-gap);
+        (void)a.sample(peer(1), gap, 1);
+        (void)b.sample(peer(0), -gap, 1);
     }
     const Wall::duration gap = (b.offset() + 300'000ms) - a.offset();
     EXPECT_LE(std::abs(gap.count()), 500);
