@@ -4,10 +4,12 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "node/cli/commands.h"
 #include "node/cli/demo.h"
+#include "node/cli/doctor.h"
 #include "node/cli/help.h"
 #include "node/cli/http_client.h"
 #include "node/cli/toy.h"
@@ -37,6 +39,7 @@ struct Texts {
     cli::Registration registration;
     cli::DemoOptions demo;
     cli::ToyOptions toy;
+    cli::DoctorOptions doctor;
 };
 
 using Run = std::function<Result<int>()>;  // an Error is a wrong use of the command
@@ -200,6 +203,48 @@ void add_demo(Program& program) {
     });
 }
 
+void add_doctor(Program& program) {
+    CLI::App* command =
+        add(program, "doctor",
+            "Examines this machine, its agent and the way to its peers, and says what to do about "
+            "what is wrong.",
+            "  hearsay doctor\n"
+            "  hearsay doctor --seed seed.internal:7701 --data /var/lib/hearsay\n"
+            "  hearsay doctor -o json | jq -e .ok\n");
+    auto& doctor = program.texts.doctor;
+    command->add_option("--node", doctor.node, "the agent to ask (where --http says)")
+        ->envname("HEARSAY_NODE")
+        ->type_name("URL");
+    command
+        ->add_option_function<std::vector<std::string>>(
+            "--seed",
+            [&doctor](const std::vector<std::string>& seeds) {
+                for (const auto& seed : seeds)
+                    doctor.settings.insert(doctor.settings.end(), {"--seed", seed});
+            },
+            "a node to examine, as the agent's; repeatable")
+        ->allow_extra_args(false)
+        ->type_name("HOST:PORT");
+    for (const auto& [flag, value, help] :
+         {std::tuple{"--data", "DIR", "the agent's data directory"},
+          {"--cluster", "NAME", "the agent's cluster"},
+          {"--config", "FILE", "the agent's file of settings"}}) {
+        command
+            ->add_option_function<std::string>(
+                flag,
+                [&doctor, name = std::string{flag}](const std::string& text) {
+                    doctor.settings.insert(doctor.settings.end(), {name, text});
+                },
+                help)
+            ->type_name(value);
+    }
+    add_output(program, command);
+    program.commands.emplace_back(command, [&program]() -> Result<int> {
+        program.texts.doctor.json = program.texts.output == "json";
+        return cli::run_doctor(program.texts.doctor);
+    });
+}
+
 void add_toy(Program& program) {
     CLI::App* command =
         add(program, "toy", "Runs a small application that keeps itself registered at its node.",
@@ -243,6 +288,7 @@ void build(Program& program) {
     add_registration(program);
     add_deregistration(program);
     add_inspection(program);
+    add_doctor(program);
     add_toy(program);
 }
 

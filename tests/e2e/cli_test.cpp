@@ -223,8 +223,8 @@ TEST(CommandLine, RefusesWhatItDoesNotUnderstand) {
 }
 
 TEST(CommandLine, HelpOpensWithASentenceAndExamples) {
-    for (const char* command :
-         {"", "list", "register", "deregister", "nodes", "status", "version", "demo", "toy"}) {
+    for (const char* command : {"", "list", "register", "deregister", "nodes", "status", "version",
+                                "demo", "toy", "doctor"}) {
         std::vector<std::string> arguments{"--help"};
         if (*command != '\0') arguments.insert(arguments.begin(), command);
         const Ran ran = test::run(arguments);
