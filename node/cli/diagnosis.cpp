@@ -87,11 +87,14 @@ void judge_udp_blocked(const Peer& peer, const std::string& cluster, Findings& f
         finding.next_step = "let this machine's own firewall send UDP to " + ports_text(peer) +
                             ": `nft list ruleset`, `iptables -S OUTPUT`";
     } else {
-        finding.why +=
-            "; or it is a node of another cluster than '" + cluster + "', which ignores us";
         finding.next_step = "allow UDP " + ports_text(peer) +
                             " both ways (firewall, security group, Kubernetes NetworkPolicy, /udp "
-                            "of a published container port); or name its cluster with --cluster";
+                            "of a published container port)";
+        if (!peer.ours) {
+            finding.why +=
+                "; or it is a node of another cluster than '" + cluster + "', which ignores us";
+            finding.next_step += "; or name its cluster with --cluster";
+        }
     }
     findings.push_back(std::move(finding));
 }
@@ -190,7 +193,7 @@ Finding clock_finding(std::string target, Status status, std::string value) {
 }
 
 std::string ahead_text(milliseconds difference) {
-    const char* side = difference.count() < 0 ? " ms behind" : " ms ahead";
+    const char* side = difference.count() < 0 ? " ms behind " : " ms ahead of ";
     return std::to_string(std::chrono::abs(difference).count()) + side;
 }
 
@@ -253,7 +256,7 @@ void judge_clocks(const std::vector<Peer>& peers, std::optional<gossip::NodeId> 
         for (const auto& [peer, ahead, slack] : clocks) {
             if (peer == nullptr) continue;
             const Status status = clock_status(ahead, slack);
-            std::string value = ahead_text(ahead) + " of this machine";
+            std::string value = ahead_text(ahead) + "this machine";
             if (status != Status::ok) {
                 value +=
                     "; whose is wrong, " + std::to_string(clocks.size()) + " clocks cannot tell";
@@ -263,12 +266,12 @@ void judge_clocks(const std::vector<Peer>& peers, std::optional<gossip::NodeId> 
         return;
     }
     const ClockSample& middle = low;
-    const std::string of = " of the median of " + std::to_string(clocks.size()) + " clocks";
+    const std::string median = "the median of " + std::to_string(clocks.size()) + " clocks";
     for (const auto& [peer, ahead, slack] : clocks) {
         const auto off = ahead - middle.ahead;
         findings.push_back(clock_finding(peer == nullptr ? kMachine : peer->target,
                                          clock_status(off, slack + middle.slack),
-                                         ahead_text(off) + of));
+                                         ahead_text(off) + median));
     }
 }
 

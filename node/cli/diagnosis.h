@@ -43,6 +43,7 @@ struct NameState {
 struct Peer {
     std::string target;             // "10.0.0.5:7701 (node-2)"
     bool alive = true;              // false: the cluster itself holds it for suspect or dead
+    bool ours = false;              // a member of the very cluster that the probe spoke for
     bool foreign_protocol = false;  // it announced versions that we do not speak
     PeerMeasurement seen;
 };

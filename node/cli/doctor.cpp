@@ -178,35 +178,38 @@ std::vector<NameState> look_up_all(const std::vector<HostPort>& seeds, bool v6) 
 // The addresses to examine: every seed's first, then members, those that are lost first.
 class Targets {
   public:
-    void add(const Endpoint& endpoint, const std::string& called, bool alive, bool foreign) {
-        if (!endpoint.valid() || peers_.size() >= kMaxProbes) return;
+    // Gives the peer of an address, an old one or a new one; none if there are enough.
+    Peer* add(const Endpoint& endpoint, const std::string& called) {
         const auto known = std::find_if(peers_.begin(), peers_.end(), [&](const Peer& peer) {
             return peer.seen.address == endpoint;
         });
-        if (known != peers_.end()) {
-            known->foreign_protocol |= foreign;
-            return;
-        }
+        if (known != peers_.end()) return &*known;
+        if (!endpoint.valid() || peers_.size() >= kMaxProbes) return nullptr;
         const std::string address = to_string(host_port(endpoint));
         Peer peer;
-        peer.target = called.empty() || called == address ? address : address + " (" + called + ")";
-        peer.alive = alive;
-        peer.foreign_protocol = foreign;
+        peer.target = called == address ? address : address + " (" + called + ")";
         peer.seen.address = endpoint;
-        peers_.push_back(std::move(peer));
+        return &peers_.emplace_back(std::move(peer));
     }
 
-    void add_members(std::vector<AgentState::Member> members) {
+    // `ours`: the probe speaks for their cluster. A seed counts on being there, whatever the
+    // cluster thinks of it.
+    void add_members(std::vector<AgentState::Member> members, bool ours) {
         std::erase_if(members, [](const auto& member) { return member.state == "left"; });
         std::stable_partition(members.begin(), members.end(),
                               [](const auto& member) { return member.state != "alive"; });
         members.resize(std::min(members.size(), DoctorOptions::kMaxMembers));
+        const std::size_t seeds = peers_.size();
         for (const auto& member : members) {
             const auto address = parse_host_port(member.gossip, false);
             if (!address) continue;
             const auto endpoint = literal_endpoint(*address);
             if (!endpoint) continue;
-            add(*endpoint, member.name, member.state == "alive", member.foreign_protocol);
+            Peer* const peer = add(*endpoint, member.name);
+            if (peer == nullptr) return;
+            peer->ours = ours;
+            peer->foreign_protocol = member.foreign_protocol;
+            if (peer >= peers_.data() + seeds) peer->alive = member.state == "alive";
         }
     }
 
@@ -385,15 +388,15 @@ Result<int> run_doctor(const DoctorOptions& options) {
         for (const auto& name : look_up_all(config->seeds, v6)) {
             if (!name.literal) judge_name(name, findings);
             for (const Endpoint& address : name.addresses) {
-                targets.add(address, name.name, true, false);
+                (void)targets.add(address, name.name);
             }
         }
     }
-    targets.add_members(std::move(agent.members));
+    targets.add_members(std::move(agent.members), cluster == agent.cluster);
     const std::size_t addresses = targets.size();
     {
-        const Progress progress("examining " + std::to_string(addresses) +
-                                " addresses, about 3 s at most ...");
+        const Progress progress("examining " + counted(addresses, "node") +
+                                ", about 3 s at most ...");
         const auto peers = std::move(targets).probed(cluster);
         for (const Peer& peer : peers) judge_peer(peer, cluster, findings);
         judge_clocks(peers, agent.id, findings);

@@ -306,7 +306,7 @@ TEST_F(Doctor, ReportsThatOurClockIsWrong) {
     expect_contract(found);
     EXPECT_EQ(found.code, kOk) << found.all;  // nodes correct so much
     EXPECT_EQ(found.status("clock", "this machine"), "warn") << found.all;
-    EXPECT_TRUE(contains(found.find("clock").dump(), "ms behind of the median of 4")) << found.all;
+    EXPECT_TRUE(contains(found.find("clock").dump(), "ms behind the median of 4")) << found.all;
     for (const auto& address : addresses) EXPECT_EQ(found.status("clock", address), "ok");
 }
 

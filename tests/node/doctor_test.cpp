@@ -134,6 +134,8 @@ TEST(DoctorJudgesPeers, SilenceMayBeAnotherClusterOrAnotherRelease) {
     Peer peer = healthy();
     peer.seen.udp.reach = Reach::silent;
     EXPECT_TRUE(contains(find(judged(peer), "udp").why, "another cluster than 'blue'"));
+    peer.ours = true;  // the agent knows it as a member
+    EXPECT_FALSE(contains(find(judged(peer), "udp").why, "another cluster"));
     peer.foreign_protocol = true;
     EXPECT_TRUE(contains(find(judged(peer), "udp").why, "protocol version"));
 }
@@ -357,6 +359,7 @@ TEST_F(GossipProbe, MeasuresTheClockOfThePeer) {
     for (const auto ahead :
          {std::chrono::milliseconds{-3600s}, std::chrono::milliseconds{12'345}}) {
         const auto seen = probe_peer({.clock = ahead});
+        EXPECT_TRUE(seen.back.known) << "we asked for a difference with a clock too far from its";
         EXPECT_LE(std::chrono::abs(seen.ahead - ahead),
                   std::chrono::ceil<std::chrono::milliseconds>(seen.rtt) + 1ms);
     }
