@@ -184,7 +184,10 @@ class Targets {
             return peer.seen.address == endpoint;
         });
         if (known != peers_.end()) return &*known;
-        if (!endpoint.valid() || peers_.size() >= kMaxProbes) return nullptr;
+        if (!endpoint.valid() || peers_.size() >= kMaxProbes) {
+            ++left_out_;
+            return nullptr;
+        }
         const std::string address = to_string(host_port(endpoint));
         Peer peer;
         peer.target = called == address ? address : address + " (" + called + ")";
@@ -198,7 +201,9 @@ class Targets {
         std::erase_if(members, [](const auto& member) { return member.state == "left"; });
         std::stable_partition(members.begin(), members.end(),
                               [](const auto& member) { return member.state != "alive"; });
-        members.resize(std::min(members.size(), DoctorOptions::kMaxMembers));
+        const std::size_t examined = std::min(members.size(), DoctorOptions::kMaxMembers);
+        left_out_ += members.size() - examined;
+        members.resize(examined);
         const std::size_t seeds = peers_.size();
         for (const auto& member : members) {
             const auto address = parse_host_port(member.gossip, false);
@@ -206,7 +211,7 @@ class Targets {
             const auto endpoint = literal_endpoint(*address);
             if (!endpoint) continue;
             Peer* const peer = add(*endpoint, member.name);
-            if (peer == nullptr) return;
+            if (peer == nullptr) continue;
             peer->ours = ours;
             peer->foreign_protocol = member.foreign_protocol;
             if (peer >= peers_.data() + seeds) peer->alive = member.state == "alive";
@@ -225,9 +230,11 @@ class Targets {
         return std::move(peers_);
     }
     [[nodiscard]] std::size_t size() const { return peers_.size(); }
+    [[nodiscard]] std::size_t left_out() const { return left_out_; }
 
   private:
     std::vector<Peer> peers_;
+    std::size_t left_out_ = 0;
 };
 
 bool from_default(const AgentConfig& config, const std::string& key) {
@@ -394,6 +401,14 @@ Result<int> run_doctor(const DoctorOptions& options) {
     }
     targets.add_members(std::move(agent.members), cluster == agent.cluster);
     const std::size_t addresses = targets.size();
+    if (targets.left_out() > 0) {
+        findings.push_back({"sample", "this machine", Status::ok,
+                            std::to_string(targets.left_out()) +
+                                " addresses were left out: it examines at most " +
+                                std::to_string(DoctorOptions::kMaxMembers) + " members, and " +
+                                std::to_string(kMaxProbes) + " addresses",
+                            "", ""});
+    }
     {
         const Progress progress("examining " + counted(addresses, "node") +
                                 ", about 3 s at most ...");

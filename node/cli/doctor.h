@@ -13,7 +13,7 @@ struct DoctorOptions {
     std::vector<std::string> settings;  // flags of `hearsay agent`: --seed, --data, ...
     bool json = false;
 
-    static constexpr std::size_t kMaxMembers = 32;  // of the agent's, that are examined
+    static constexpr std::size_t kMaxMembers = 32;  // of the agent's; what is left out is counted
 };
 
 // Examines this machine, the agent and every seed and member (those that the cluster has lost

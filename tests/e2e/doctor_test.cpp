@@ -361,6 +361,14 @@ TEST_F(Doctor, SaysWhenThereIsNobodyToExamine) {
     EXPECT_TRUE(contains(found.all, "--seed")) << found.all;
 }
 
+TEST_F(Doctor, ExaminesSoManyAddressesAndSaysHowManyItLeftOut) {
+    std::vector<std::string> seeds;
+    for (int i = 1; i <= 70; ++i) seeds.push_back(test::loopback() + ":" + std::to_string(i));
+    const auto found = examine_seeds(seeds);
+    expect_contract(found);
+    EXPECT_TRUE(contains(found.find("sample").dump(), "6 addresses were left out")) << found.all;
+}
+
 TEST_F(Doctor, TellsPeopleTheProblemsFirst) {
     const auto closed = next_address();
     const Ran ran =

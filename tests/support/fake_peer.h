@@ -65,6 +65,8 @@ class FakePeer {
     [[nodiscard]] bool ok() const { return ok_; }
 
   private:
+    static constexpr std::uint32_t kRows = 10'000;
+
     void serve() {
         while (true) {
             std::array<pollfd, 2> ready{pollfd{udp_, POLLIN, 0}, pollfd{stop_[0], POLLIN, 0}};
@@ -100,7 +102,9 @@ class FakePeer {
             std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
         const auto apart = static_cast<std::int64_t>(ack.digest.clock_ms - ping->digest.clock_ms);
         const bool near = apart < 10'000 && apart > -10'000;
-        if (ping->wide && near && faults_.grants) {
+        ack.digest.rows = kRows;
+        // As a node: none to far-off clocks, nor to one that had better fetch a snapshot.
+        if (ping->wide && near && ping->digest.rows >= kRows / 2 && faults_.grants) {
             ack.status = gossip::AckStatus::diff;
             ack.cells.resize(
                 std::min(gossip::kMaxDiffCells,
