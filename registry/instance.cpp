@@ -136,7 +136,29 @@ Problem check(const Instance& x) {
     if (Problem p = check_text({"app_name", 1, kMaxAppName}, x.app_name)) return p;
     if (Problem p = check_text({"version", 0, kMaxVersion}, x.version)) return p;
     if (Problem p = check_text({"zone", 0, kMaxZone}, x.zone)) return p;
+    if (x.check) {
+        // Not the limits: a later release may set others.
+        const auto target = parse_target(x.check->kind, x.check->target);
+        if (!target) return target.error();
+    }
     return check_metadata(x.metadata);
+}
+
+// Behind everything that the first release wrote. A kind that this release does not know is left to
+// a later one, with what follows it.
+std::optional<Check> read_check(gossip::Reader& r) {
+    if (!r.ok() || r.left() == 0) return std::nullopt;
+    const auto kind = static_cast<Check::Kind>(r.u8());
+    if (kind != Check::Kind::http && kind != Check::Kind::tcp) return std::nullopt;
+    Check check;
+    check.kind = kind;
+    check.target = r.text();
+    const std::uint64_t interval = r.varint();
+    const std::uint64_t timeout = r.varint();
+    if (interval == 0 || interval > UINT32_MAX || timeout == 0 || timeout > UINT32_MAX) r.fail();
+    check.interval_ms = static_cast<std::uint32_t>(interval);
+    check.timeout_ms = static_cast<std::uint32_t>(timeout);
+    return check;
 }
 
 bool full(const Instance& x) {
@@ -179,6 +201,14 @@ Result<Instance> validated(Instance instance) {
     if (instance.ttl_s == 0 || instance.ttl_s > kMaxTtl) {
         return invalid("ttl " + std::to_string(instance.ttl_s) + " is not within 1..3600 seconds");
     }
+    if (!instance.check) return instance;
+    if (Problem p = check_limits(*instance.check)) return *std::move(p);
+    if (instance.ttl_s < least_ttl(*instance.check)) {
+        return invalid("ttl " + std::to_string(instance.ttl_s) +
+                       " is shorter than three intervals " +
+                       "and a timeout of the check: give at least " +
+                       std::to_string(least_ttl(*instance.check)) + ", or leave it out");
+    }
     return instance;
 }
 
@@ -191,7 +221,7 @@ Change change(const Instance& before, const Instance& after) {
     }
     const bool same = before.capacity == after.capacity && before.sessions == after.sessions &&
                       before.zone == after.zone && before.metadata == after.metadata &&
-                      before.ttl_s == after.ttl_s;
+                      before.ttl_s == after.ttl_s && before.check == after.check;
     return same ? Change::none : Change::content;
 }
 
@@ -212,6 +242,12 @@ gossip::LocalWrite encode(const Instance& instance) {
     w.u8(instance.ready_to_close ? kReadyToClose : 0);
     w.text(instance.zone);
     w.text(instance.metadata == "{}" ? std::string_view{} : instance.metadata);
+    if (instance.check) {
+        w.u8(static_cast<std::uint8_t>(instance.check->kind));
+        w.text(instance.check->target);
+        w.varint(instance.check->interval_ms);
+        w.varint(instance.check->timeout_ms);
+    }
     return write;
 }
 
@@ -233,6 +269,7 @@ Result<Instance> decode(const gossip::RecordFields& fields) {
     x.ready_to_close = (r.u8() & kReadyToClose) != 0;
     x.zone = r.text();
     const std::string_view metadata = r.text();
+    x.check = read_check(r);
     if (!r.ok() || phase >= kPhaseNames.size() || capacity > UINT32_MAX || sessions > UINT32_MAX) {
         return Error{Errc::malformed, "instance " + in_quotes(fields.key) +
                                           " whose bytes end early or hold impossible numbers"};
@@ -246,6 +283,22 @@ Result<Instance> decode(const gossip::RecordFields& fields) {
     x.owner = fields.owner;
     if (Problem p = check(x)) return *std::move(p);
     return x;
+}
+
+std::optional<Check> decode_check(const gossip::RecordFields& fields) {
+    gossip::Reader r{gossip::as_bytes(fields.value)};
+    if (r.u8() != kCodec) return std::nullopt;
+    r.text();    // app_name
+    r.text();    // version
+    r.varint();  // incarnation
+    r.u8();      // phase
+    r.varint();  // capacity
+    r.varint();  // sessions
+    r.u8();      // ready_to_close
+    r.text();    // zone
+    r.text();    // metadata
+    std::optional<Check> check = read_check(r);
+    return r.ok() ? check : std::nullopt;
 }
 
 }  // namespace registry

@@ -9,6 +9,7 @@
 #include "gossip/ids.h"
 #include "gossip/record.h"
 #include "gossip/result.h"
+#include "registry/health_check.h"
 
 namespace registry {
 
@@ -62,6 +63,7 @@ struct Instance {
     std::string metadata = "{}";    // a JSON object as canonical text: keys sorted, no white space
     std::uint64_t last_update = 0;  // Unix seconds as the application said them; 0 is legal
     std::uint32_t ttl_s = kDefaultTtl;  // its lease: 1..kMaxTtl seconds
+    std::optional<Check> check;         // how its node asks after it; none: it heartbeats itself
     gossip::NodeId owner;               // the node that watches the lease; set by gossip
     bool operator==(const Instance&) const = default;
 };
@@ -82,7 +84,7 @@ struct Instance {
 // once; other content may wait for its turn (LocalWrite::coalesce).
 enum class Change : std::uint8_t {
     none,     // a heartbeat; last_update and owner do not count
-    content,  // capacity, sessions within (empty, full), zone, metadata, ttl
+    content,  // capacity, sessions within (empty, full), zone, metadata, ttl, check
     state,    // app, version, incarnation, phase, ready_to_close, empty or full from or to
 };
 [[nodiscard]] Change change(const Instance& before, const Instance& after);
@@ -95,5 +97,7 @@ enum class Change : std::uint8_t {
 // written and for a value of a later, incompatible release. Bytes after the known ones belong to
 // a later, compatible release and are ignored. Requires fields.kind == instance, no tombstone.
 [[nodiscard]] Result<Instance> decode(const gossip::RecordFields& fields);
+// The check alone, without a look at the rest: nullopt also for what decode() refuses. About 20 ns.
+[[nodiscard]] std::optional<Check> decode_check(const gossip::RecordFields& fields);
 
 }  // namespace registry

@@ -34,8 +34,11 @@ struct ParseOptions {
 };
 
 // A JSON object with the fields of Instance: address, app_name, version, incarnation, phase,
-// capacity, sessions, ready_to_close, zone, metadata, last_update (integer or float), ttl.
+// capacity, sessions, ready_to_close, zone, metadata, last_update (integer or float), ttl, check.
 // Only address and app_name are always required. The result is validated().
+//
+// check: {"http": "http://host[:port][/path]"} or {"tcp": "host:port"}, with "interval" and
+// "timeout" such as "5s" and "500ms". Who has one and no ttl gets default_ttl() of it.
 //
 // Total: any bytes give an Instance or an Error, never an exception, in bounded memory.
 // Errc::malformed: not JSON, with line and column. Errc::invalid: a wrong type or value, a field

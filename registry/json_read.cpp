@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "registry/duration.h"
 #include "registry/json.h"
 
 namespace registry {
@@ -17,6 +18,8 @@ using Problem = std::optional<Error>;
 // Values within one member of the outer object. Metadata within its limit has at most 511.
 constexpr std::size_t kMaxValues = 10'000;
 constexpr std::string_view kPhaseRule = "starting, running, stopping or stopped";
+constexpr std::string_view kCheckRule =
+    R"(an object: {"http": "http://host:port/path"} or {"tcp": "host:port"})";
 constexpr std::string_view kTimeRule = "Unix seconds: a number of 0 or more";
 
 Error invalid(std::string message) {
@@ -172,18 +175,22 @@ class Draft {
         if (field == "incarnation") return set_number(field, value, instance_.incarnation);
         if (field == "capacity") return set_number(field, value, instance_.capacity);
         if (field == "sessions") return set_number(field, value, instance_.sessions);
-        if (field == "ttl") return set_number(field, value, instance_.ttl_s);
+        if (field == "ttl") {
+            has_ttl_ = true;
+            return set_number(field, value, instance_.ttl_s);
+        }
         if (field == "phase") return set_phase(value);
         if (field == "ready_to_close") return set_ready_to_close(value);
         if (field == "metadata") return set_metadata(value);
         if (field == "last_update") return set_last_update(value);
+        if (field == "check") return set_check(value);
         if (options_.dialect == Dialect::legacy) return std::nullopt;
         if (field == "state" || field == "owner" || field == "ver") {
             return invalid("field " + in_quotes(field) + " is the registry's to say: leave it out");
         }
         return invalid("unknown field " + in_quotes(field) +
                        ": the fields are address, app_name, version, incarnation, phase, capacity, "
-                       "sessions, ready_to_close, zone, metadata, last_update, ttl");
+                       "sessions, ready_to_close, zone, metadata, last_update, ttl, check");
     }
 
     Result<Instance> finish() && {
@@ -202,6 +209,7 @@ class Draft {
             if (options_.dialect == Dialect::legacy) return missing("last_update", "Unix seconds");
             instance_.last_update = options_.now_s;
         }
+        if (instance_.check && !has_ttl_) instance_.ttl_s = default_ttl(*instance_.check);
         return validated(std::move(instance_));
     }
 
@@ -270,11 +278,50 @@ class Draft {
         return std::nullopt;
     }
 
+    Problem set_check(const Json& value) {
+        if (!value.is_object()) return wrong("check", value, kCheckRule);
+        Check check;
+        bool has_target = false;
+        for (const auto& [field, content] : value.items()) {
+            if (field == "http" || field == "tcp") {
+                if (std::exchange(has_target, true)) {
+                    return invalid("check has both http and tcp: give the one that counts");
+                }
+                check.kind = field == "tcp" ? Check::Kind::tcp : Check::Kind::http;
+                if (Problem p = set_text("check " + field, content, check.target)) return p;
+            } else if (field == "interval") {
+                if (Problem p = set_period(field, content, check.interval_ms)) return p;
+            } else if (field == "timeout") {
+                if (Problem p = set_period(field, content, check.timeout_ms)) return p;
+            } else if (options_.dialect == Dialect::v1) {
+                return invalid("unknown field " + in_quotes(field) +
+                               " in check: the fields are http or tcp, interval, timeout");
+            }
+        }
+        if (!has_target)
+            return invalid("check names nothing to ask: give " + std::string(kCheckRule));
+        instance_.check = std::move(check);
+        return std::nullopt;
+    }
+
+    static Problem set_period(std::string_view field, const Json& value, std::uint32_t& out) {
+        const std::string what = "check " + std::string(field);
+        if (!value.is_string()) return wrong(what, value, "a duration such as \"5s\"");
+        const auto parsed = parse_duration(value.get_ref<const std::string&>());
+        if (!parsed) return invalid(what + " " + shown(value) + " is no duration such as \"5s\"");
+        if (parsed->count() > kMaxCheckInterval) {
+            return invalid(what + " " + shown(value) + " is longer than 10m");
+        }
+        out = static_cast<std::uint32_t>(parsed->count());
+        return std::nullopt;
+    }
+
     const ParseOptions& options_;
     Instance instance_;
     bool has_address_ = false;
     bool has_app_name_ = false;
     bool has_last_update_ = false;
+    bool has_ttl_ = false;
 };
 
 class InstanceBody final : public Members {

@@ -17,11 +17,20 @@ std::size_t digits(std::uint64_t number) {
     return count;
 }
 
+// `,"check":{...}`; empty without one, as most rows are.
+std::string check_member(const Instance& x) {
+    std::string member;
+    if (!x.check) return member;
+    member += ",\"check\":";
+    append_check(member, *x.check);
+    return member;
+}
+
 // The size of Row::text_ if nothing has to be escaped, and a byte too many at most: rows are many
 // and live long, so their strings have no spare capacity.
 std::size_t text_size(const Instance& x, gossip::Stamp stamp, State state,
-                      std::uint32_t confirmed_within) {
-    return kBlank.size() + x.address.size() +
+                      std::uint32_t confirmed_within, std::string_view check) {
+    return kBlank.size() + check.size() + x.address.size() +
            2 * (x.app_name.size() + x.version.size() + x.zone.size()) + name(state).size() +
            name(x.phase).size() + x.metadata.size() + digits(x.last_update) + digits(x.capacity) +
            digits(x.sessions) + digits(x.incarnation) + digits(x.ttl_s) + digits(confirmed_within) +
@@ -41,7 +50,7 @@ std::size_t append_head(std::string& out, const Instance& x) {
 }
 
 void append_tail(std::string& out, const Instance& x, gossip::Stamp stamp,
-                 std::uint32_t confirmed_within) {
+                 std::uint32_t confirmed_within, std::string_view check) {
     out += "\",\"last_update\":";
     append_number(out, x.last_update);
     out += ",\"phase\":\"";
@@ -63,6 +72,7 @@ void append_tail(std::string& out, const Instance& x, gossip::Stamp stamp,
     append_number(out, x.ttl_s);
     out += ",\"confirmed_within\":";
     append_number(out, confirmed_within);
+    out += check;
     out += ",\"ver\":\"";
     append_number(out, stamp.value);
     out += "\"}";
@@ -89,14 +99,15 @@ Row::Row(const Instance& instance, gossip::Rank rank, State state, bool expired,
     CHECK(instance.address.size() <= kMaxAddress && instance.app_name.size() <= kMaxAppName);
     CHECK(instance.version.size() <= kMaxVersion && instance.zone.size() <= kMaxZone);
     const std::uint32_t confirmed_within = instance.ttl_s + detection_s;
-    text_.reserve(text_size(instance, rank.stamp, state, confirmed_within));
+    const std::string check = check_member(instance);
+    text_.reserve(text_size(instance, rank.stamp, state, confirmed_within, check));
     text_ += instance.app_name;
     text_ += instance.version;
     text_ += instance.zone;
     const std::size_t fragment_at = text_.size();
     state_at_ = static_cast<std::uint16_t>(append_head(text_, instance) - fragment_at);
     text_ += name(state);
-    append_tail(text_, instance, rank.stamp, confirmed_within);
+    append_tail(text_, instance, rank.stamp, confirmed_within, check);
 }
 
 void Row::set_state(State state) {

@@ -28,9 +28,9 @@ class Row {
     // `{"address":..,"app_name":..,"version":..,"state":..,"last_update":..,"phase":..,
     //   "capacity":..,"sessions":..,"ready_to_close":..,"zone":..,"metadata":{..},
     //   "owner":"16 hex digits","incarnation":..,"ttl":..,"confirmed_within":..,
-    //   "ver":"decimal"}` on one line. confirmed_within, in seconds: while the state is up,
-    //   starting
-    // or draining, the application was heard from within this time.
+    //   "check":{..},"ver":"decimal"}` on one line. confirmed_within, in seconds: while the state
+    // is up, starting or draining, the application was heard from within this time. `check` is
+    // there if the instance has one.
     [[nodiscard]] std::string_view fragment() const {
         return std::string_view{text_}.substr(app_ + version_ + zone_);
     }

@@ -1,8 +1,8 @@
-#include "node/duration.h"
+#include "registry/duration.h"
 
 #include <charconv>
 
-namespace node {
+namespace registry {
 namespace {
 
 struct Unit {
@@ -36,4 +36,4 @@ std::string duration_text(std::chrono::milliseconds duration) {
     return "0s";
 }
 
-}  // namespace node
+}  // namespace registry
