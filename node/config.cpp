@@ -7,6 +7,7 @@
 
 #include "node/config_sources.h"
 #include "node/duration.h"
+#include "registry/instance.h"
 
 namespace node {
 namespace {
@@ -105,6 +106,32 @@ Problem set_log_level(AgentConfig& config, const std::string& text) {
     return quoted(text) + " is none of debug, info, warn, error, off";
 }
 
+std::vector<std::string> split_commas(const std::string& text) {
+    std::vector<std::string> parts;
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t end = std::min(text.find(',', begin), text.size());
+        if (end > begin) parts.push_back(text.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return parts;
+}
+
+Problem set_check_hosts(AgentConfig& config, const std::string& text) {
+    for (const std::string& host : split_commas(text)) {
+        if (host == "any") {
+            config.checks.any = true;
+            continue;
+        }
+        const auto problem = registry::check_address(host);
+        const std::string_view bare = registry::host_of(host);
+        if (problem || (host != bare && host != "[" + std::string{bare} + "]")) {
+            return quoted(host) + " is neither a host without a port nor any";
+        }
+        config.checks.hosts.emplace_back(bare);
+    }
+    return {};
+}
+
 Problem set_data(AgentConfig& config, const std::string& text) {
     if (text.empty()) return "an empty path is no data directory";
     config.data = text;
@@ -140,6 +167,8 @@ const Setting kSettings[] = {
      [](AgentConfig& c, const std::string& text) {
          return set_number(c.http_threads, text, 1, 16);
      }},
+    {"check_hosts", "HOST,...", "hosts that checks may go to besides an instance's own; any: all",
+     set_check_hosts, true},
 };
 
 constexpr std::string_view kConfigKey = "config";
@@ -148,16 +177,6 @@ std::vector<std::string> setting_keys() {
     std::vector<std::string> keys;
     for (const Setting& setting : kSettings) keys.emplace_back(setting.key);
     return keys;
-}
-
-std::vector<std::string> split_commas(const std::string& text) {
-    std::vector<std::string> parts;
-    for (std::size_t begin = 0; begin <= text.size();) {
-        const std::size_t end = std::min(text.find(',', begin), text.size());
-        if (end > begin) parts.push_back(text.substr(begin, end - begin));
-        begin = end + 1;
-    }
-    return parts;
 }
 
 RawSettings read_variables(const Environment& environment) {

@@ -11,6 +11,7 @@
 #include "gossip/config.h"
 #include "gossip/result.h"
 #include "node/address.h"
+#include "node/checks/policy.h"
 #include "node/log.h"
 
 namespace node {
@@ -33,6 +34,7 @@ struct AgentConfig {
     std::chrono::milliseconds suspicion{2000};
     LogLevel log_level = LogLevel::info;
     unsigned http_threads = 1;
+    CheckPolicy checks;  // where health checks may go
 
     // Where each value comes from, in the order of the help text.
     struct Origin {

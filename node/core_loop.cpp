@@ -53,6 +53,7 @@ CoreLoop::CoreLoop(asio::io_context& io, Parts parts, GossipPorts ports)
       core_(parts.core),
       store_(parts.store),
       view_(parts.view),
+      rows_(parts.rows),
       builder_(first_revision(), detection_seconds(parts.core.config())),
       socket_(std::move(ports.udp), *this),
       streams_(io, std::move(ports.tcp), *this, StreamTransport::Limits{}),
@@ -65,6 +66,7 @@ void CoreLoop::start() {
     for (std::uint32_t slot = 0; slot < table.slots(); ++slot) {
         if (const gossip::Record* record = table.at(slot)) builder_.apply(*record);
     }
+    if (rows_) rows_->restored(core_);
     begin_turn();
     core_.start(now_, output_);
     end_turn();
@@ -238,6 +240,7 @@ void CoreLoop::stream(const gossip::StreamAction& action) {
 }
 
 void CoreLoop::publish(const Output& out) {
+    if (rows_) rows_->changed(out, core_);
     if (out.wiped) builder_.clear();
     for (const gossip::Record& record : out.durable) builder_.apply(record);
     for (const gossip::Record& record : out.behind) builder_.apply(record);

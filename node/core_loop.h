@@ -15,6 +15,7 @@
 #include "node/gossip_sink.h"
 #include "node/gossip_socket.h"
 #include "node/published.h"
+#include "node/row_listener.h"
 #include "node/sqlite_store.h"
 #include "node/stream_transport.h"
 #include "registry/view_builder.h"
@@ -36,6 +37,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
         gossip::Core& core;
         SqliteStore& store;
         Published<registry::View>& view;
+        RowListener* rows = nullptr;  // nullptr: nobody listens
     };
     CoreLoop(asio::io_context& io, Parts parts, GossipPorts ports);
     ~CoreLoop() override;
@@ -92,6 +94,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     gossip::Core& core_;
     SqliteStore& store_;
     Published<registry::View>& view_;
+    RowListener* rows_;
     registry::ViewBuilder builder_;
     GossipSocket socket_;
     StreamTransport streams_;

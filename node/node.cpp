@@ -76,10 +76,11 @@ std::optional<Failure> Node::start() {
         if (auto failure = open_store()) return failure;
         if (auto failure = open_sockets()) return failure;
         if (auto failure = build_core()) return failure;
-        loop_ = std::make_unique<CoreLoop>(io_, CoreLoop::Parts{*core_, *store_, view_},
-                                           std::move(*ports_));
+        loop_ = std::make_unique<CoreLoop>(
+            io_, CoreLoop::Parts{*core_, *store_, view_, &checks_.rows()}, std::move(*ports_));
         if (auto failure = serve_http()) return failure;
         loop_->start();
+        checks_.start(*loop_);
     } catch (const PersistFailed& problem) {
         return Failure{kPersistFailed, problem.what()};
     }
@@ -194,7 +195,8 @@ std::optional<Failure> Node::serve_http() {
     options.port = config_.http.port;
     options.threads = config_.http_threads;
     auto server = HttpServer::start(
-        options, HttpContext{*loop_, view_, core_->self(), config_.cluster, HEARSAY_VERSION});
+        options, HttpContext{*loop_, view_, core_->self(), config_.cluster, HEARSAY_VERSION,
+                             config_.checks, &checks_.counters()});
     if (!server) {
         const bool nonsense = server.error().code == Errc::invalid;
         return Failure{nonsense ? kUsage : kAddressInUse, server.error().message};
@@ -234,7 +236,7 @@ std::optional<Failure> Node::run() {
     bool looking_up = false;
     try {
         io_.run();
-        looking_up = seeds_->looking_up();
+        looking_up = seeds_->looking_up() || checks_.looking_up();
         shut_down();
     } catch (const PersistFailed& problem) {
         return Failure{kPersistFailed, problem.what()};
@@ -247,6 +249,7 @@ std::optional<Failure> Node::run() {
 
 // The order of start() backwards: nobody calls what is gone already.
 void Node::shut_down() {
+    checks_.stop();
     if (http_) http_->stop();
     if (seeds_) seeds_->stop();
     if (loop_) loop_->stop();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "gossip/core.h"
+#include "node/checks/checker.h"
 #include "node/config.h"
 #include "node/core_loop.h"
 #include "node/exit_codes.h"
@@ -63,6 +64,7 @@ class Node {
     std::unique_ptr<GossipPorts> ports_;
     std::unique_ptr<Seeds> seeds_;
     std::unique_ptr<gossip::Core> core_;
+    Checker checks_{config_.checks};
     std::unique_ptr<CoreLoop> loop_;
     std::unique_ptr<HttpServer> http_;
     gossip::Endpoint advertised_;

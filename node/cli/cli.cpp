@@ -111,6 +111,7 @@ void add_registration(Program& program) {
         add(program, "register", "Registers an instance, or renews its lease.",
             "  hearsay register 10.0.0.7:9000 --app chat\n"
             "  hearsay register 10.0.0.7:9000 --app chat --version v2 --ttl 1m --keep\n"
+            "  hearsay register 10.0.0.7:9000 --app chat --check http://10.0.0.7:9000/health/\n"
             "  hearsay register 10.0.0.8:9000 --app chat --metadata '{\"map\":\"desert\"}'\n");
     auto& texts = program.texts;
     auto& registration = texts.registration;
@@ -121,6 +122,16 @@ void add_registration(Program& program) {
     command->add_option("--capacity", registration.capacity, "how many sessions it takes");
     command->add_option("--metadata", registration.metadata, "a JSON object, at most 1024 bytes");
     command->add_option("--ttl", texts.ttl, "its lease, 1s to 1h: it expires unless it is renewed");
+    auto* check = command->add_option(
+        "--check", registration.check,
+        "http://HOST[:PORT][/PATH] or tcp://HOST:PORT: the node asks there, and no renewal is "
+        "needed");
+    command->add_option("--check-interval", registration.check_interval, "between tries (5s)")
+        ->needs(check)
+        ->type_name("DURATION");
+    command->add_option("--check-timeout", registration.check_timeout, "of one try (1s)")
+        ->needs(check)
+        ->type_name("DURATION");
     command->add_flag("--keep", texts.keep, "stay, renew the lease, and deregister at the end");
     add_query(program, command, [&registration, &texts](const cli::Session& session) {
         return texts.keep ? cli::keep_registered(session, registration)
@@ -250,7 +261,8 @@ void add_toy(Program& program) {
         add(program, "toy", "Runs a small application that keeps itself registered at its node.",
             "  hearsay toy --app chat --address 127.0.0.1:9000\n"
             "  hearsay toy --app chat --version v2 --listen 0.0.0.0:9000\n"
-            "  hearsay toy --app chat --listen 0.0.0.0:9000 --node http://node:7700\n");
+            "  hearsay toy --app chat --listen 0.0.0.0:9000 --node http://node:7700\n"
+            "  hearsay toy --app chat --address 127.0.0.1:9000 --listen 127.0.0.1:9000 --check\n");
     auto& texts = program.texts;
     auto& toy = texts.toy;
     add_node(program, command);
@@ -261,12 +273,16 @@ void add_toy(Program& program) {
                         "of --listen");
     command->add_option("--listen", toy.listen, "HOST:PORT of its GET /health/");
     command->add_option("--every", texts.every, "time between heartbeats (10s)");
+    command->add_flag("--check", toy.check, "be checked at GET /health/ instead of heartbeating");
     program.commands.emplace_back(command, [&texts, &toy]() -> Result<int> {
         const auto session = session_of(texts);
         if (!session) return session.error();
         const auto every = parse_duration(texts.every);
         if (!every) return Error{Errc::invalid, "--every: " + every.error().message};
         if (every->count() < 100) return Error{Errc::invalid, "--every: at least 100ms"};
+        if (toy.check && toy.listen.empty()) {
+            return Error{Errc::invalid, "--check: there is nothing to check without --listen"};
+        }
         toy.node = session->url;
         toy.every = *every;
         return cli::run_toy(toy);

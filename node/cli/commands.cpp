@@ -57,6 +57,7 @@ int refused(const Session& session, const HttpAnswer& answer) {
             return kUsage;
         case 404:
             return kNotFound;
+        case 403:
         case 409:
         case 412:
         case 428:
@@ -125,6 +126,17 @@ void print_sorted(TextTable table, std::vector<std::vector<TextCell>> rows) {
     print(table.to_string(wants_colour(stdout)));
 }
 
+json check_of(const Registration& registration) {
+    constexpr std::string_view kTcp = "tcp://";
+    const bool tcp = registration.check.starts_with(kTcp);
+    json check;
+    if (tcp) check["tcp"] = registration.check.substr(kTcp.size());
+    if (!tcp) check["http"] = registration.check;
+    if (!registration.check_interval.empty()) check["interval"] = registration.check_interval;
+    if (!registration.check_timeout.empty()) check["timeout"] = registration.check_timeout;
+    return check;
+}
+
 // The PUT that registers; none, with a complaint, if the metadata is no object.
 std::optional<HttpRequest> request_for(const Registration& registration) {
     json body = {{"app_name", registration.app}};
@@ -132,6 +144,7 @@ std::optional<HttpRequest> request_for(const Registration& registration) {
     if (!registration.zone.empty()) body["zone"] = registration.zone;
     if (registration.capacity) body["capacity"] = *registration.capacity;
     if (registration.ttl_s) body["ttl"] = *registration.ttl_s;
+    if (!registration.check.empty()) body["check"] = check_of(registration);
     if (!registration.metadata.empty()) {
         body["metadata"] = json::parse(registration.metadata, nullptr, false);
         if (!body["metadata"].is_object()) {

@@ -27,6 +27,9 @@ struct Registration {
     std::string metadata;  // a JSON object, or empty
     std::optional<std::uint32_t> capacity;
     std::optional<std::uint32_t> ttl_s;  // lease; the node's default without it
+    std::string check;                   // http://... or tcp://host:port; empty: it heartbeats
+    std::string check_interval;          // as in "5s"; the node's default without it
+    std::string check_timeout;
 };
 
 // Each runs one command, and gives the process's exit code (node/exit_codes.h).

@@ -12,6 +12,7 @@
 #include "node/cli/http_client.h"
 #include "node/cli/signals.h"
 #include "node/exit_codes.h"
+#include "registry/health_check.h"
 
 namespace node::cli {
 namespace {
@@ -21,6 +22,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kRetry = 1s;         // of a node that does not answer
 constexpr milliseconds kRequestLimit = 3s;  // of one request to it
+constexpr milliseconds kNever = 24h * 365;  // its node keeps the row of one that is checked
 
 // The GET /health/ that nodes and other tools poll a server by.
 class HealthServer {
@@ -87,6 +89,11 @@ class Toy {
         nlohmann::json body = {
             {"address", address_}, {"app_name", options_.app}, {"last_update", now.count()}};
         if (!options_.version.empty()) body["version"] = options_.version;
+        if (options_.check) {
+            const HostPort health{std::string{registry::host_of(address_)},
+                                  static_cast<std::uint16_t>(port_)};
+            body["check"] = {{"http", "http://" + to_string(health) + "/health/"}};
+        }
         const auto answer = client_.send(
             {.method = "POST", .target = "/registry/register_instance", .body = body.dump()});
         if (answer.ok()) {
@@ -158,7 +165,8 @@ int run_toy(const ToyOptions& options) {
     Toy toy(options, port);
     milliseconds pause{0};
     while (!signals.wait(pause)) {
-        pause = toy.beat() ? options.every : std::min(options.every, kRetry);
+        const milliseconds next = options.check ? kNever : options.every;
+        pause = toy.beat() ? next : std::min(options.every, kRetry);
     }
     toy.leave();
     return kOk;

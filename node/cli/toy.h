@@ -14,11 +14,12 @@ struct ToyOptions {
                           // port of `listen`
     std::string listen;   // HOST:PORT of its GET /health/; "": it serves nothing
     std::chrono::milliseconds every{10'000};  // between heartbeats; a third of the default lease
+    bool check = false;  // registers once, and lets its node ask its GET /health/
 };
 
-// Registers, heartbeats by registering again, and deregisters on SIGTERM, SIGINT or SIGHUP. A node
-// that does not answer is retried for ever, at least once a second. Says on stderr what changes.
-// Blocks these signals for the whole process.
+// Registers, heartbeats by registering again unless it is checked, and deregisters on SIGTERM,
+// SIGINT or SIGHUP. A node that does not answer is retried for ever, at least once a second. Says
+// on stderr what changes. Blocks these signals for the whole process.
 [[nodiscard]] int run_toy(const ToyOptions& options);
 
 }  // namespace node::cli

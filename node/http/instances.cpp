@@ -211,6 +211,7 @@ void put_instance(Api& api, const ExchangePtr& exchange) {
         request.body,
         {.dialect = registry::Dialect::v1, .address = *address, .now_s = unix_seconds()});
     if (!instance) return exchange->send(problem(instance.error()));
+    if (auto no = forbidden(api, *instance)) return exchange->send(*std::move(no));
     gossip::LocalWrite write = registry::encode(*instance);
     if (const auto error = set_condition(request, write)) return exchange->send(problem(*error));
     submit_write(api, exchange, std::move(write), put_answer);

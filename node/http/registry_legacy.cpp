@@ -84,12 +84,16 @@ void post_register_instance(Api& api, const ExchangePtr& exchange) {
     const auto instance = registry::parse_instance(
         exchange->request().body, {.dialect = registry::Dialect::legacy, .address = {}});
     if (!instance) return exchange->send(problem(instance.error()));
+    if (auto no = forbidden(api, *instance)) return exchange->send(*std::move(no));
     submit_write(api, exchange, registry::encode(*instance), registered);
 }
 
 void post_register_all(Api& api, const ExchangePtr& exchange) {
     auto rows = registry::parse_register_all(exchange->request().body);
     if (!rows) return exchange->send(problem(rows.error()));
+    for (const registry::Instance& row : *rows) {
+        if (auto no = forbidden(api, row)) return exchange->send(*std::move(no));
+    }
     api.writes.fetch_add(rows->size(), std::memory_order_relaxed);
     submit_slice(std::make_shared<Bulk>(Bulk{api, exchange, std::move(rows).value()}));
 }

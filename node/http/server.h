@@ -8,6 +8,8 @@
 
 #include "gossip/core.h"
 #include "gossip/result.h"
+#include "node/checks/counters.h"
+#include "node/checks/policy.h"
 #include "node/core_handle.h"
 #include "node/published.h"
 
@@ -48,6 +50,8 @@ struct HttpContext {
     gossip::Identity self;
     std::string cluster;
     std::string version;  // of this program
+    CheckPolicy checks = {};
+    const CheckCounters* check_counters = nullptr;  // nullptr: nothing is checked here
 };
 
 // The API of one node: the legacy registry end points and /v1, on threads of its own.

@@ -88,6 +88,17 @@ void append_http(std::string& out, const Api& api) {
     members.number("writes_refused", api.writes_refused.load(std::memory_order_relaxed));
 }
 
+void append_checks(std::string& out, const CheckCounters& c) {
+    Members members(out);
+    members.number("known", c.known);
+    members.number("running", c.running);
+    members.number("runs", c.runs);
+    members.number("missed", c.missed);
+    members.number("refused", c.refused);
+    members.number("dropped", c.dropped);
+    members.number("odd", c.odd);
+}
+
 std::string digest(const gossip::Cell& cell) {
     std::string hex;
     registry::append_hex(hex, cell.digests());
@@ -121,6 +132,9 @@ std::string status_json(const Api& api, const CoreStatus& core) {
         append_counters(members.name("counters"), core.counters);
         append_dropped(members.name("dropped"), core.counters);
         append_http(members.name("http_counters"), api);
+        if (const CheckCounters* checks = api.context.check_counters) {
+            append_checks(members.name("checks"), *checks);
+        }
     }
     return out;
 }

@@ -1,5 +1,6 @@
 #include "node/http/writes.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include "gossip/check.h"
@@ -23,6 +24,15 @@ bool may_coalesce(const gossip::Core& core, const gossip::LocalWrite& write) {
     fields.last_update = write.last_update;
     const auto after = registry::decode(fields);
     return before && after && registry::change(*before, *after) == registry::Change::content;
+}
+
+// A check renews a row by our clock. The application's own may be behind, or only count: what it
+// says now is not old because of that.
+void keep_pace(const gossip::Core& core, gossip::LocalWrite& write) {
+    const gossip::Record* current = core.table().find(write.kind, write.key);
+    if (current == nullptr || current->tombstone()) return;
+    if (!registry::decode_check(current->fields())) return;
+    write.last_update = std::max(write.last_update, core.last_update(*current));
 }
 
 // One write on its way to the core and back: two closures share it.
@@ -58,6 +68,7 @@ void submit_write(Api& api, const ExchangePtr& exchange, gossip::LocalWrite writ
     const bool queued = api.context.core.submit(
         [pending](gossip::Core& core, gossip::Now now, gossip::Output& out) {
             gossip::LocalWrite& write_now = pending->write;
+            if (!write_now.tombstone) keep_pace(core, write_now);
             const gossip::PutResult put = write_now.tombstone
                                               ? core.put(write_now, now, out)
                                               : put_registration(core, write_now, now, out);
@@ -70,6 +81,15 @@ void submit_write(Api& api, const ExchangePtr& exchange, gossip::LocalWrite writ
             p.exchange->send(p.answer(p.api, p.write.key, p.result));
         });
     if (!queued) exchange->send(busy());
+}
+
+std::optional<Response> forbidden(const Api& api, const registry::Instance& instance) {
+    if (!instance.check) return std::nullopt;
+    const auto refusal = api.context.checks.refusal(instance.address, *instance.check);
+    if (!refusal) return std::nullopt;
+    return problem(403, refusal->message,
+                   "check the instance's own host, on any port, or start the node with "
+                   "--check-hosts");
 }
 
 bool accepted(PutStatus status) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "gossip/core.h"
@@ -25,6 +26,9 @@ void submit_write(Api& api, const ExchangePtr& exchange, gossip::LocalWrite writ
 // on.
 gossip::PutResult put_registration(gossip::Core& core, gossip::LocalWrite& write, gossip::Now now,
                                    gossip::Output& out);
+
+// 403 if the instance wants to be checked where checks may not go.
+[[nodiscard]] std::optional<Response> forbidden(const Api& api, const registry::Instance& instance);
 
 // Was it taken, or is there nothing to say but a refusal?
 [[nodiscard]] bool accepted(gossip::PutStatus status);

@@ -118,6 +118,19 @@ TEST_F(ConfigFile, LosesAgainstTheEnvironmentWhichLosesAgainstFlags) {
     EXPECT_EQ(origin(config, "interval"), "5s from " + file + ": interval");
 }
 
+TEST(Config, ChecksMayGoToTheHostsThatAreNamed) {
+    EXPECT_FALSE(loaded({}).checks.any);
+    EXPECT_TRUE(loaded({}).checks.hosts.empty());
+    const auto named = loaded({"--check-hosts", "10.0.0.2,health.example", "--check-hosts=[::1]"});
+    EXPECT_EQ(named.checks.hosts, (std::vector<std::string>{"10.0.0.2", "health.example", "::1"}));
+    EXPECT_FALSE(named.checks.any);
+    EXPECT_TRUE(loaded({}, {{"HEARSAY_CHECK_HOSTS", "a,any"}}).checks.any);
+    for (const std::string text : {"a:80", "[::1]:80", "http://a", "*", "10.0.0.0/8"}) {
+        EXPECT_EQ(refusal({"--check-hosts", text}),
+                  "--check-hosts: '" + text + "' is neither a host without a port nor any");
+    }
+}
+
 TEST(Config, AnEmptyVariableIsUnsetAndAForeignOneIsIgnored) {
     const AgentConfig config = loaded(
         {},
