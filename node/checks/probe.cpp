@@ -124,6 +124,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
                                         const tcp::resolver::results_type& results) {
                 --self->lookups_;
                 self->resolving_ = false;
+                if (!self->done_) return;
                 if (problem) return self->unresolved(problem);
                 for (const auto& entry : results) self->endpoints_.push_back(entry.endpoint());
                 self->choose();

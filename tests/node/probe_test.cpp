@@ -1,6 +1,7 @@
 #include "node/checks/probe.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include "node/checks/health_body.h"
 #include "tests/support/health_server.h"
@@ -132,6 +133,26 @@ TEST(Probe, ConnectsForATcpCheckAndSendsNothing) {
     // The server is gone, and its port refuses.
     EXPECT_EQ(ask(address, Check::Kind::tcp).outcome, Outcome::down);
     EXPECT_EQ(ask("http://" + address + "/").outcome, Outcome::down);
+}
+
+// Three of these in a row must not expire an application that is well.
+TEST(Probe, AMachineThatHasNoSocketLeftSaysNothingOfTheApplication) {
+    const HealthServer server([](const std::string&) { return HealthServer::ok("{}"); });
+    asio::io_context io;
+    std::atomic<int> lookups{0};
+    const CheckPolicy policy;
+    Probed result;
+    node::probe(io,
+                {Check::Kind::http, *registry::parse_target(Check::Kind::http, server.url()), 10s},
+                policy, lookups, [&](Probed probed) { result = std::move(probed); });
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    io.run();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(result.outcome, Outcome::unknown) << result.why;
+    EXPECT_EQ(server.requests(), 0);
 }
 
 TEST(Probe, NeverConnectsToAddressesThatBelongToNoServer) {
