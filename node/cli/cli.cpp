@@ -111,8 +111,8 @@ void add_registration(Program& program) {
         add(program, "register", "Registers an instance, or renews its lease.",
             "  hearsay register 10.0.0.7:9000 --app chat\n"
             "  hearsay register 10.0.0.7:9000 --app chat --version v2 --ttl 1m --keep\n"
-            "  hearsay register 10.0.0.7:9000 --app chat --check http://10.0.0.7:9000/health/\n"
-            "  hearsay register 10.0.0.8:9000 --app chat --metadata '{\"map\":\"desert\"}'\n");
+            "  hearsay register 10.0.0.8:9000 --app chat --metadata '{\"map\":\"desert\"}' \\\n"
+            "                   --check http://10.0.0.8:9000/health/\n");
     auto& texts = program.texts;
     auto& registration = texts.registration;
     command->add_option("address", registration.address, "host:port of the instance")->required();
@@ -261,8 +261,7 @@ void add_toy(Program& program) {
         add(program, "toy", "Runs a small application that keeps itself registered at its node.",
             "  hearsay toy --app chat --address 127.0.0.1:9000\n"
             "  hearsay toy --app chat --version v2 --listen 0.0.0.0:9000\n"
-            "  hearsay toy --app chat --listen 0.0.0.0:9000 --node http://node:7700\n"
-            "  hearsay toy --app chat --address 127.0.0.1:9000 --listen 127.0.0.1:9000 --check\n");
+            "  hearsay toy --app chat --listen 0.0.0.0:9000 --node http://node:7700 --check\n");
     auto& texts = program.texts;
     auto& toy = texts.toy;
     add_node(program, command);
