@@ -1,5 +1,6 @@
 #include "node/http/api.h"
 
+#include "node/http/attachments.h"
 #include "node/http/census.h"
 #include "registry/json.h"
 
@@ -19,7 +20,9 @@ Api::Api(HttpContext context_of_node, HttpLimits limits_of_server, Later run_lat
       limits(limits_of_server),
       later(std::move(run_later)),
       list(tag_prefix(context.self.id)),
-      census(std::make_shared<Census>(context.core, later)) {}
+      census(std::make_shared<Census>(context.core, later)),
+      attachments(
+          std::make_shared<Attachments>(context.core, context.view, later, limits.max_attached)) {}
 
 Api::~Api() = default;
 

@@ -14,6 +14,7 @@
 
 namespace node {
 
+class Attachments;
 class Census;
 
 // Runs `action` on an HTTP thread after `delay`; drops it when the server stops.
@@ -30,6 +31,7 @@ struct Api {
     Later later;
     ListCache list;
     std::shared_ptr<Census> census;
+    std::shared_ptr<Attachments> attachments;
 
     // Since the start. What was refused, and why; GET /v1/status shows them.
     std::atomic<std::uint64_t> requests{0};
@@ -54,6 +56,7 @@ void get_instances(Api& api, const ExchangePtr& exchange);
 void get_instance(Api& api, const ExchangePtr& exchange);
 void put_instance(Api& api, const ExchangePtr& exchange);
 void delete_instance(Api& api, const ExchangePtr& exchange);
+void get_attach(Api& api, const ExchangePtr& exchange);
 
 void get_nodes(Api& api, const ExchangePtr& exchange);
 void get_status(Api& api, const ExchangePtr& exchange);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,8 +16,9 @@ enum class Method : std::uint8_t { get, put, post, del, other };
 // One request, as far as our handlers need it. The views live as long as the Exchange.
 struct Request {
     Method method = Method::other;  // HEAD arrives as get, and its answer leaves without the body
-    std::string_view path;          // as sent, percent-encoded, without the query
-    std::string_view query;         // behind the '?'
+    bool head = false;
+    std::string_view path;   // as sent, percent-encoded, without the query
+    std::string_view query;  // behind the '?'
     std::string_view body;
     std::string_view if_match;       // the header of that name; empty if absent
     std::string_view if_none_match;  // likewise
@@ -34,6 +36,20 @@ struct Response {
     std::string allow;  // 405 only: the methods that would have been right
 };
 
+// A response without an end: lines of JSON for as long as the client stays. From any thread.
+class LineStream {
+  public:
+    virtual ~LineStream() = default;
+    LineStream() = default;
+    LineStream(const LineStream&) = delete;
+    LineStream& operator=(const LineStream&) = delete;
+
+    // Without its newline. A client that does not read gets only the newest of what was sent.
+    virtual void send(std::string line) = 0;
+    // The last line and the proper end of the response; nothing follows it.
+    virtual void finish(std::string line) = 0;
+};
+
 // One request and the way to answer it. What a handler keeps while the core works on a write.
 class Exchange {
   public:
@@ -47,6 +63,9 @@ class Exchange {
     [[nodiscard]] virtual std::string client() const = 0;
     // From any thread, at most once. A client that has gone away makes it do nothing.
     virtual void send(Response response) = 0;
+    // Instead of send(): status 200, and then lines. `ended` is called on an HTTP thread when the
+    // client has gone; never after finish(), and not because the server stops.
+    virtual std::shared_ptr<LineStream> stream(std::function<void()> ended) = 0;
 };
 using ExchangePtr = std::shared_ptr<Exchange>;
 

@@ -14,17 +14,9 @@ using gossip::Errc;
 using gossip::Error;
 using gossip::Result;
 
-constexpr std::string_view kPrefix = "/v1/instances/";
-
 // The address that the path names.
 Result<std::string> address_of(const Request& request) {
-    const auto address = percent_decoded(request.path.substr(kPrefix.size()));
-    if (!address) {
-        return Error{Errc::invalid, "the path " + registry::in_quotes(request.path) +
-                                        " has a '%' that two hex digits do not follow"};
-    }
-    if (auto error = registry::check_address(*address)) return *std::move(error);
-    return *address;
+    return address_in(request.path, "/v1/instances/", "");
 }
 
 std::string quoted_ver(gossip::Stamp stamp) {

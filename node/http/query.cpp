@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "registry/instance.h"
 #include "registry/json.h"
 
 namespace node {
@@ -47,6 +48,18 @@ std::optional<std::string> percent_decoded(std::string_view text, char plus) {
         }
     }
     return out;
+}
+
+gossip::Result<std::string> address_in(std::string_view path, std::string_view before,
+                                       std::string_view behind) {
+    const auto address =
+        percent_decoded(path.substr(before.size(), path.size() - before.size() - behind.size()));
+    if (!address) {
+        return Error{Errc::invalid, "the path " + registry::in_quotes(path) +
+                                        " has a '%' that two hex digits do not follow"};
+    }
+    if (auto error = registry::check_address(*address)) return *std::move(error);
+    return *address;
 }
 
 gossip::Result<std::vector<std::pair<std::string, std::string>>> parse_query(

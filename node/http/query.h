@@ -13,6 +13,10 @@ namespace node {
 // %41 -> A. nullopt for a '%' without two hex digits behind it. `plus` is what a '+' means.
 [[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, char plus = '+');
 
+// The address of an instance that `path` has, percent-encoded, between these two parts of it.
+[[nodiscard]] gossip::Result<std::string> address_in(std::string_view path, std::string_view before,
+                                                     std::string_view behind);
+
 // The names and values of `a=1&b=two+words`, decoded, in order. An Error for a bad escape, a name
 // without '=', a name given twice, and a name that is not in `known`: it may be a misspelt filter,
 // and a list that ignores one looks complete.

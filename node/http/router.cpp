@@ -11,7 +11,7 @@ using Handler = void (*)(Api&, const ExchangePtr&);
 
 struct Route {
     Method method;
-    std::string_view path;  // one that ends in '/' matches everything below it
+    std::string_view path;  // one that ends in '/' matches everything below it, a '*' anything
     Handler handler;
 };
 
@@ -24,6 +24,7 @@ constexpr std::array kRoutes{
     Route{Method::get, "/registry/perform_update", get_perform_update},
     Route{Method::get, "/registry/get_ip", get_ip},
     Route{Method::get, "/v1/instances", get_instances},
+    Route{Method::get, "/v1/instances/*/attach", get_attach},
     Route{Method::get, "/v1/instances/", get_instance},
     Route{Method::put, "/v1/instances/", put_instance},
     Route{Method::del, "/v1/instances/", delete_instance},
@@ -49,6 +50,11 @@ std::string_view name(Method method) {
 }
 
 bool matches(const Route& candidate, std::string_view path) {
+    if (const auto star = candidate.path.find('*'); star != std::string_view::npos) {
+        return path.size() >= candidate.path.size() &&
+               path.starts_with(candidate.path.substr(0, star)) &&
+               path.ends_with(candidate.path.substr(star + 1));
+    }
     if (!candidate.path.ends_with('/')) return path == candidate.path;
     return path.size() > candidate.path.size() && path.starts_with(candidate.path);
 }

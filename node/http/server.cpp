@@ -21,6 +21,7 @@
 
 #include "node/http/api.h"
 #include "node/http/exchange.h"
+#include "node/http/line_stream.h"
 
 // The only file that knows RESTinio: sockets, parsing, limits and time limits are its, everything
 // behind route() is ours.
@@ -33,9 +34,11 @@ using gossip::Error;
 using gossip::Result;
 using Running = HttpServer::Running;
 
+struct Worker;
+
 struct Handler {
     Running* running;
-    asio::io_context* io;
+    Worker* worker;
     restinio::request_handling_status_t operator()(restinio::request_handle_t request) const;
 };
 
@@ -47,15 +50,19 @@ struct Traits : restinio::traits_t<restinio::asio_timer_manager_t, ReasonLogger,
     static constexpr bool use_connection_count_limiter = true;
 };
 using Server = restinio::http_server_t<Traits>;
+using Connection = restinio::impl::connection_t<Traits>;
 
 struct Worker {
     asio::io_context io{1};
     std::unique_ptr<Server> server;
+    SocketStream::Open streams;  // connections that RESTinio has given up, but still counts
     std::thread thread;
 };
 
 // Descriptors that are kept for the rest of the node: database, gossip, streams, timers, logs.
 constexpr rlim_t kReservedDescriptors = 128;
+// One in so many connections of a thread may be that of an attached application.
+constexpr std::size_t kAttachedShare = 2;
 
 // RESTinio stops accepting for good when accept() finds no descriptor, so that must not happen.
 std::size_t connections_allowed(std::size_t wanted) {
@@ -104,12 +111,12 @@ namespace {
 
 class RestinioExchange final : public Exchange {
   public:
-    RestinioExchange(std::shared_ptr<Running> running, asio::io_context& io,
+    RestinioExchange(std::shared_ptr<Running> running, Worker& worker,
                      restinio::request_handle_t handle)
-        : running_(std::move(running)), io_(&io), handle_(std::move(handle)) {
+        : running_(std::move(running)), worker_(&worker), handle_(std::move(handle)) {
         const auto& header = handle_->header();
         request_.method = method_of(header.method());
-        head_only_ = header.method() == restinio::http_method_head();
+        request_.head = header.method() == restinio::http_method_head();
         upgrade_ = header.connection() == restinio::http_connection_header_t::upgrade;
         keep_alive_ = header.should_keep_alive() && !upgrade_;
         request_.path = view(header.path());
@@ -137,24 +144,40 @@ class RestinioExchange final : public Exchange {
         restinio::writable_items_container_t parts;
         parts.reserve(2);
         std::string head = format_head(response, keep_alive_);
-        const bool body = !head_only_ && response.status != 304;
+        const bool body = !request_.head && response.status != 304;
         if (body && !response.shared_body) head += response.body;
         parts.emplace_back(std::move(head));
         std::shared_ptr<const SharedBytes> shared;
         if (body && response.shared_body) parts.emplace_back(shared = response.shared_body);
         // Never from within the handler: RESTinio would read on twice, and refuse what it reads the
         // second time, if the client has pipelined.
-        asio::post(
-            *io_, [connection = std::move(connection), id = handle_->request_id(),
-                   group = restinio::write_group_t{std::move(parts)}, shared = std::move(shared),
-                   keep_alive = keep_alive_, upgrade = upgrade_]() mutable {
-                if (shared) remember_file(shared);
-                connection->write_response_parts(id,
-                                                 {restinio::response_parts_attr_t::final_parts,
-                                                  restinio::response_connection_attr(keep_alive)},
-                                                 std::move(group));
-                if (upgrade) resume_time_limits(connection);
-            });
+        asio::post(worker_->io, [connection = std::move(connection), id = handle_->request_id(),
+                                 group = restinio::write_group_t{std::move(parts)},
+                                 shared = std::move(shared), keep_alive = keep_alive_,
+                                 upgrade = upgrade_]() mutable {
+            if (shared) remember_file(shared);
+            connection->write_response_parts(id,
+                                             {restinio::response_parts_attr_t::final_parts,
+                                              restinio::response_connection_attr(keep_alive)},
+                                             std::move(group));
+            if (upgrade) resume_time_limits(connection);
+        });
+    }
+
+    // Takes the socket as RESTinio's own WebSockets do. While a request is being handled RESTinio
+    // neither reads nor writes, since it takes one at a time, and what it has read behind the
+    // request is lost: nothing else is answered on this connection.
+    std::shared_ptr<LineStream> stream(std::function<void()> ended) override {
+        auto stream =
+            std::make_shared<SocketStream>(worker_->io, worker_->streams, std::move(ended));
+        auto connection = std::move(restinio::impl::access_req_connection(*handle_));
+        asio::post(worker_->io, [connection = std::move(connection), stream] {
+            auto parts = dynamic_cast<Connection&>(*connection).move_upgrade_internals();
+            using Monitor = decltype(parts.m_lifetime_monitor);
+            stream->start(static_cast<MeteredSocket::Base&&>(parts.m_socket),
+                          std::make_shared<Monitor>(std::move(parts.m_lifetime_monitor)));
+        });
+        return stream;
     }
 
   private:
@@ -169,17 +192,16 @@ class RestinioExchange final : public Exchange {
     }
 
     std::shared_ptr<Running> running_;
-    asio::io_context* io_;  // of `running_`
+    Worker* worker_;  // of `running_`
     restinio::request_handle_t handle_;
     Request request_;
-    bool head_only_ = false;
     bool keep_alive_ = true;
     bool upgrade_ = false;
 };
 
 restinio::request_handling_status_t Handler::operator()(restinio::request_handle_t request) const {
-    const auto exchange =
-        std::make_shared<RestinioExchange>(running->shared_from_this(), *io, std::move(request));
+    const auto exchange = std::make_shared<RestinioExchange>(running->shared_from_this(), *worker,
+                                                             std::move(request));
     try {
         route(running->api, exchange);
     } catch (const std::exception& failure) {  // of a library: we throw nothing ourselves
@@ -192,15 +214,15 @@ using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>
 
 template <class Settings>
 void configure(Settings& settings, const HttpOptions& options, Running& running,
-               const asio::ip::address& address, asio::io_context& io) {
+               const asio::ip::address& address, Worker& worker) {
     const HttpLimits& limits = options.limits;
     const unsigned threads = options.threads;
     settings.address(address)
         .protocol(address.is_v6() ? asio::ip::tcp::v6() : asio::ip::tcp::v4())
         .port(running.port != 0 ? running.port : options.port)
-        .logger(io)
-        .request_handler(std::make_unique<Handler>(Handler{&running, &io}))
-        .max_parallel_connections(connections_allowed(limits.max_connections) / threads)
+        .logger(worker.io)
+        .request_handler(std::make_unique<Handler>(Handler{&running, &worker}))
+        .max_parallel_connections(limits.max_connections / threads)
         .max_pipelined_requests(1)
         .read_next_http_message_timelimit(limits.request_time)
         .handle_request_timeout(limits.handle_time)
@@ -272,6 +294,7 @@ void HttpServer::Running::stop() {
     for (const auto& worker : workers) worker->io.stop();
     for (const auto& worker : workers) {
         if (worker->thread.joinable()) worker->thread.join();
+        while (!worker->streams.empty()) (*worker->streams.begin())->close();
         worker->server->close_sync();
     }
     std::map<std::uint64_t, std::function<void()>> dropped;
@@ -291,15 +314,18 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(HttpOptions options, HttpC
     const auto address = listen_address(options.host);
     if (!address) return address.error();
     options.threads = std::max(1U, options.threads);
+    HttpLimits& limits = options.limits;
+    limits.max_connections = connections_allowed(limits.max_connections);
+    limits.max_attached =
+        std::min(limits.max_attached, limits.max_connections / options.threads / kAttachedShare);
     auto running = std::make_shared<Running>(std::move(context), options.limits);
     try {
         if (options.threads > 1 && options.port != 0) probe({*address, options.port});
         for (unsigned i = 0; i < options.threads; ++i) {
             auto worker = std::make_unique<Worker>();
             worker->server = std::make_unique<Server>(
-                restinio::external_io_context(worker->io), [&](auto& settings) {
-                    configure(settings, options, *running, *address, worker->io);
-                });
+                restinio::external_io_context(worker->io),
+                [&](auto& settings) { configure(settings, options, *running, *address, *worker); });
             worker->server->open_sync();
             running->workers.push_back(std::move(worker));
         }

@@ -27,6 +27,9 @@ struct HttpLimits {
     std::size_t max_body = std::size_t{16} << 20;
     // More wait in the backlog of the listening socket. Lowered to what the process may open.
     std::size_t max_connections = 12'000;
+    // Open connections of applications (attachments.h). Lowered to half of the connections of one
+    // thread: whichever thread accepts them, as many remain for everybody else.
+    std::size_t max_attached = 6'000;
     std::size_t max_headers = 64;           // of one request
     std::size_t max_header_bytes = 8'192;   // of one header, and of the request's target
     std::chrono::seconds request_time{30};  // from when we wait for it to its last byte; also idle

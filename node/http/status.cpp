@@ -1,6 +1,7 @@
 #include <string>
 
 #include "node/http/api.h"
+#include "node/http/attachments.h"
 #include "node/http/census.h"
 #include "node/http/query.h"
 #include "registry/json.h"
@@ -128,6 +129,7 @@ std::string status_json(const Api& api, const CoreStatus& core) {
         append_agreement(members.name("agreement"), core.agreement);
         members.number("instances", view->size());
         append_states(members.name("states"), *view);
+        members.number("attached", api.attachments->count());
         members.name("clock_offset_ms") += std::to_string(core.clock_offset.count());
         append_counters(members.name("counters"), core.counters);
         append_dropped(members.name("dropped"), core.counters);

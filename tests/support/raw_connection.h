@@ -62,6 +62,22 @@ class RawConnection {
         return all;
     }
 
+    // As read(), but stops behind `end`.
+    [[nodiscard]] std::string read_until(std::string_view end) const {
+        std::string all;
+        char byte = 0;
+        while (!all.ends_with(end) && ::recv(fd_, &byte, 1, 0) == 1) all += byte;
+        return all;
+    }
+    // Sends no more, but reads on.
+    void half_close() const { ::shutdown(fd_, SHUT_WR); }
+    // Closes with a reset instead of an end.
+    void reset() {
+        const linger at_once{.l_onoff = 1, .l_linger = 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        ::close(std::exchange(fd_, -1));
+    }
+
   private:
     int fd_;
     bool connected_ = false;
