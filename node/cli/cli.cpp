@@ -32,6 +32,7 @@ struct Texts {
     std::string address;
     std::string limit;
     bool keep = false;
+    bool attach = false;
     std::string ttl;
     std::string every = "10s";
     bool quiet = false;
@@ -110,7 +111,7 @@ void add_registration(Program& program) {
     CLI::App* command =
         add(program, "register", "Registers an instance, or renews its lease.",
             "  hearsay register 10.0.0.7:9000 --app chat\n"
-            "  hearsay register 10.0.0.7:9000 --app chat --version v2 --ttl 1m --keep\n"
+            "  hearsay register 10.0.0.7:9000 --app chat --version v2 --attach\n"
             "  hearsay register 10.0.0.8:9000 --app chat --metadata '{\"map\":\"desert\"}' \\\n"
             "                   --check http://10.0.0.8:9000/health/\n");
     auto& texts = program.texts;
@@ -133,7 +134,13 @@ void add_registration(Program& program) {
         ->needs(check)
         ->type_name("DURATION");
     command->add_flag("--keep", texts.keep, "stay, renew the lease, and deregister at the end");
+    command
+        ->add_flag("--attach", texts.attach,
+                   "stay, hold a connection open, and deregister at the end: killed, it is listed "
+                   "as expired at once")
+        ->excludes("--keep");
     add_query(program, command, [&registration, &texts](const cli::Session& session) {
+        if (texts.attach) return cli::attach_registered(session, registration);
         return texts.keep ? cli::keep_registered(session, registration)
                           : cli::register_instance(session, registration);
     });

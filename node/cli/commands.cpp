@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -21,8 +22,10 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 
-constexpr int kBeatsPerTtl = 3;       // two may be lost
-constexpr milliseconds kRetry{1000};  // while no node answers
+constexpr int kBeatsPerTtl = 3;         // two may be lost
+constexpr milliseconds kRetry{1000};    // while no node answers
+constexpr milliseconds kGlance{50};     // between looks at an open connection
+constexpr milliseconds kLines{30'000};  // a node sends a line every 10 s
 
 void print(const std::string& text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -158,6 +161,32 @@ std::optional<HttpRequest> request_for(const Registration& registration) {
                        .body = body.dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
+// The open connection of an instance, in a thread of its own.
+class OpenConnection {
+  public:
+    OpenConnection(const Session& session, const std::string& address)
+        : client_(session.url, kLines), held_(std::async(std::launch::async, [this, address] {
+              return client_.follow("/v1/instances/" + url_encoded(address) + "/attach",
+                                    [this](const std::string& line) { last_line_ = line; });
+          })) {}
+    ~OpenConnection() { client_.stop(); }
+    OpenConnection(const OpenConnection&) = delete;
+    OpenConnection& operator=(const OpenConnection&) = delete;
+
+    [[nodiscard]] bool ended() const {
+        return held_.wait_for(milliseconds{0}) == std::future_status::ready;
+    }
+    // Waits for the end. At most once.
+    HttpAnswer answer() { return held_.get(); }
+    // After the end: why, if the node has ended it properly.
+    [[nodiscard]] json last_line() const { return json::parse(last_line_, nullptr, false); }
+
+  private:
+    HttpClient client_;
+    std::string last_line_;
+    std::future<HttpAnswer> held_;  // last: its end is waited for first
+};
+
 std::string named(const Registration& registration) {
     return registration.address + " as " + registration.app +
            (registration.version.empty() ? "" : " " + registration.version);
@@ -226,6 +255,62 @@ int keep_registered(const Session& session, const Registration& registration) {
             unanswered(session, answer);
         } else if (const int code = refused(session, answer); code == kUsage) {
             return code;
+        }
+    }
+    return deregister_instance(session, registration.address);
+}
+
+// What follows from the end of an open connection: the exit code, or none to attach again.
+std::optional<int> after(const Session& session, const std::string& address,
+                         OpenConnection& connection) {
+    const HttpAnswer answer = connection.answer();
+    if (!answer.ok()) {
+        if (!answer.answered() || answer.status == 404) return {};
+        return refused(session, answer);
+    }
+    const json line = connection.last_line();
+    if (!line.is_object()) return {};
+    if (line.contains("deleted")) {
+        complain(address + " was deregistered by somebody else");
+        return kOk;
+    }
+    if (line.contains("replaced") || line.contains("moved")) {
+        complain(address + " was attached or registered by somebody else: it is theirs");
+        return kRefused;
+    }
+    return {};
+}
+
+int attach_registered(const Session& session, const Registration& registration) {
+    const auto request = request_for(registration);
+    if (!request) return kUsage;
+    StopSignals signals;
+    HttpClient client(session.url);
+    int last = -1;  // the status that was told; 0: no answer
+    milliseconds pause{0};
+    while (!signals.wait(std::exchange(pause, kRetry))) {
+        const HttpAnswer answer = client.send(*request);
+        const int status = answer.answered() ? answer.status : 0;
+        const bool told = std::exchange(last, status) == status;
+        if (answer.ok()) {
+            if (!told) {
+                complain("registered " + named(registration) +
+                         " until this process ends; Ctrl-C deregisters it");
+            }
+            OpenConnection connection(session, registration.address);
+            while (!connection.ended() && !signals.wait(kGlance)) {
+            }
+            // While it is open: so it is never listed as expired.
+            if (signals.wait(milliseconds{0})) {
+                return deregister_instance(session, registration.address);
+            }
+            if (const auto code = after(session, registration.address, connection)) return *code;
+            // Was it open? Then the node may be back already.
+            if (!connection.last_line().is_discarded()) pause = milliseconds{0};
+        } else if (!told && !answer.answered()) {
+            unanswered(session, answer);
+        } else if (!told) {
+            if (const int code = refused(session, answer); code == kUsage) return code;
         }
     }
     return deregister_instance(session, registration.address);

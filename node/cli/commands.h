@@ -38,6 +38,10 @@ struct Registration {
 // Registers, renews the lease three times per ttl until Ctrl-C or SIGTERM, and deregisters. A node
 // that is away is waited for; a registration that no node would take ends it.
 [[nodiscard]] int keep_registered(const Session& session, const Registration& registration);
+// Registers, holds a connection open until Ctrl-C or SIGTERM, and deregisters. The node renews the
+// lease meanwhile, and lists the instance as expired as soon as this process is gone. Waits for a
+// node that is away; ends when somebody else deregisters or takes over the instance.
+[[nodiscard]] int attach_registered(const Session& session, const Registration& registration);
 [[nodiscard]] int deregister_instance(const Session& session, const std::string& address);
 [[nodiscard]] int list_nodes(const Session& session);
 // `quiet` prints nothing unless it fails: for health checks.

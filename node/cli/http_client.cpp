@@ -69,6 +69,37 @@ HttpAnswer HttpClient::send(const HttpRequest& request) {
     return answer;
 }
 
+HttpAnswer HttpClient::follow(const std::string& target,
+                              const std::function<void(const std::string&)>& line) {
+    HttpAnswer answer;
+    httplib::Request raw;
+    raw.method = "GET";
+    raw.path = target;
+    raw.response_handler = [&answer](const httplib::Response& response) {
+        answer.outcome = HttpAnswer::Outcome::answered;
+        answer.status = response.status;
+        return true;
+    };
+    raw.content_receiver = [&answer, &line, rest = std::string{}](const char* data,
+                                                                  std::size_t size, std::uint64_t,
+                                                                  std::uint64_t) mutable {
+        std::string& bytes = answer.ok() ? rest : answer.body;
+        bytes.append(data, size);
+        if (!answer.ok()) return true;
+        for (auto end = bytes.find('\n'); end != std::string::npos; end = bytes.find('\n')) {
+            line(bytes.substr(0, end));
+            bytes.erase(0, end + 1);
+        }
+        return true;
+    };
+    static_cast<void>(impl_->client.send(raw));
+    return answer;
+}
+
+void HttpClient::stop() {
+    impl_->client.stop();
+}
+
 Result<std::string> normalised(const std::string& url) {
     std::string_view rest = url;
     std::string scheme = "http://";

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -47,6 +48,13 @@ class HttpClient {
 
     HttpAnswer send(const HttpRequest& request);
     HttpAnswer get(const std::string& target) { return send({.target = target}); }
+    // A GET whose answer may have no end: `line` is called for every line of a good one, without
+    // its newline. Returns when the answer ends, also if it is cut off, with what is no good answer
+    // as the body.
+    HttpAnswer follow(const std::string& target,
+                      const std::function<void(const std::string&)>& line);
+    // From any thread: what is under way ends now.
+    void stop();
 
   private:
     struct Impl;
