@@ -40,6 +40,7 @@ void SocketStream::send(std::string line) {
 
 void SocketStream::finish(std::string line) {
     asio::post(io_, [self = shared_from_this(), chunk = chunk_of(line)]() mutable {
+        if (self->finishing_) return;
         self->ended_ = nullptr;
         self->queue(chunk.append(kLastChunk));
         self->finishing_ = true;
