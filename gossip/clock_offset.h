@@ -57,8 +57,10 @@ class ClockOffset {
         NodeId peer;
         Wall::duration ahead{};
     };
+    using Samples = std::array<Sample, kPeers>;
 
     void note(NodeId peer, Wall::duration ahead) {
+        latest_[seen_ % kEnough] = {peer, ahead};
         ++seen_;
         const auto held = std::span{samples_}.first(count_);
         const auto known = std::ranges::find(held, peer, &Sample::peer);
@@ -72,22 +74,31 @@ class ClockOffset {
         }
     }
 
+    // One or two peers: the latest samples instead, so that a damaged one is still outvoted.
+    [[nodiscard]] std::span<const Sample> jury() const {
+        return count_ < kEnough ? std::span<const Sample>{latest_}
+                                : std::span<const Sample>{samples_}.first(count_);
+    }
+
     [[nodiscard]] Wall::duration median() const {
-        auto sorted = samples_;
-        const auto held = std::span{sorted}.first(count_);
-        std::ranges::sort(held, {}, &Sample::ahead);
-        return held[count_ / 2].ahead;
+        const auto voters = jury();
+        Samples sorted;
+        const auto end = std::ranges::copy(voters, sorted.begin()).out;
+        std::ranges::sort(sorted.begin(), end, {}, &Sample::ahead);
+        return sorted[voters.size() / 2].ahead;
     }
 
     [[nodiscard]] bool agreed(Wall::duration middle) const {
         const auto near = [middle](const Sample& sample) {
             return sample.ahead - middle <= kFar && middle - sample.ahead <= kFar;
         };
-        const auto held = std::span{samples_}.first(count_);
-        return 2 * static_cast<std::size_t>(std::ranges::count_if(held, near)) > count_;
+        const auto voters = jury();
+        const auto agreeing = static_cast<std::size_t>(std::ranges::count_if(voters, near));
+        return 2 * agreeing > voters.size();
     }
 
-    std::array<Sample, kPeers> samples_{};
+    Samples samples_{};  // of each peer the latest
+    std::array<Sample, kEnough> latest_{};
     std::size_t count_ = 0;
     std::size_t oldest_ = 0;  // of kPeers: the next to be replaced
     std::size_t seen_ = 0;

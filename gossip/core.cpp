@@ -16,9 +16,6 @@ bool Core::restore(Bytes canonical, Now now) {
     const Result<RecordFields> fields = Record::parse(canonical);
     if (!fields) return false;
     const std::uint64_t digest = Record::digest_of(canonical, impl_->config.key);
-    const std::int64_t horizon =
-        now.wall.time_since_epoch().count() - impl_->config.horizon.count();
-    if (static_cast<std::int64_t>(fields->stamp.ms()) <= horizon) return false;
     const Record record = Record::adopt(canonical, *fields, digest);
     if (impl_->table.merge(record, not_before(record, now.wall)) != Merge::fresh) return false;
     if (record.kind() == RecordKind::node) {

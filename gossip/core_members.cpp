@@ -86,8 +86,8 @@ NodeId Core::Impl::exchange(const Turn& t) {
     return probe.target;
 }
 
-// Who asks a node that knows nobody is a way in: it may have no seed but itself. Asked later, like a
-// seed, because nobody is to be made to send two datagrams for one.
+// Who asks a node that knows nobody is a way in: it may have no seed but itself. Asked later, like
+// a seed, because nobody is to be made to send two datagrams for one.
 void Core::Impl::meet(const Endpoint& stranger, const Turn& t) {
     if (!started || peers() > 0 || way_in.valid()) return;
     way_in = stranger;

@@ -172,7 +172,7 @@ std::optional<Failure> Node::restore_rows(gossip::Now now) {
     });
     if (!rows) return Failure{exit_code(rows.error().code), rows.error().message};
     if (refused == 0) return {};
-    store_->forget_until(std::max(store_->horizon(), now.wall - core_->config().horizon));
+    store_->forget_until(store_->horizon());
     log(LogLevel::info, "rows_refused", {{"rows", refused}, {"of", *rows}});
     return {};
 }

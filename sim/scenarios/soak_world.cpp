@@ -13,6 +13,7 @@ constexpr Time kLapse{5'000'000};
 constexpr std::uint64_t kSteps = 300;            // 22 s on average, and up to twice as many
 constexpr std::int64_t kSmallStep = 400;         // ms: within what clocks may differ
 constexpr std::int64_t kGreatStep = 25'000;      // ms: two clocks stay within what is merged
+constexpr std::chrono::milliseconds kShortHorizon{15'000};
 constexpr std::uint32_t kMostLossPpm = 250'000;  // also in times of peace
 
 WorldOptions setup_of(const Options& options, gossip::Rng& dice) {
@@ -28,6 +29,11 @@ WorldOptions setup_of(const Options& options, gossip::Rng& dice) {
     if (!options.interval_ms) setup.config.interval = std::chrono::milliseconds{400 + draw(1'200)};
     const bool lossy = draw(3) == 0;
     if (!options.loss_ppm && lossy) setup.faults.loss_ppm = draw(kMostLossPpm);
+    // So that deletions and whole nodes are forgotten while the world lasts.
+    if (draw(3) == 0) {
+        setup.config.horizon = kShortHorizon + std::chrono::milliseconds{draw(30'000)};
+        setup.config.max_ahead = setup.config.horizon / 3;
+    }
     return setup;
 }
 
@@ -40,7 +46,10 @@ Report run_soak_world(const Options& options) {
     what.lose_power = true;
     what.change_hops = true;
     what.lose_disks = dice.below(4) == 0;
-    what.step_ms = dice.below(5) == 0 ? kGreatStep : kSmallStep;
+    // A clock that was ahead by a good part of the horizon makes its node forget all, also deletions
+    // that nobody else has heard of: then no checker could tell what has to be left.
+    const bool remembers = setup.config.horizon > 8 * std::chrono::milliseconds{kGreatStep};
+    what.step_ms = dice.below(5) == 0 && remembers ? kGreatStep : kSmallStep;
     if (options.step_ms) what.step_ms = *options.step_ms;
     const bool beyond_merging = 2 * what.step_ms > setup.config.max_ahead.count();
     World world{setup};

@@ -189,6 +189,13 @@ TEST(ClockOffset, TwoClocksAreWaitedForIfThereAreMore) {
     EXPECT_TRUE(clock.sample(peer(0), 5000ms, 1)) << "there is no other";
 }
 
+TEST(ClockOffset, OneDamagedAnswerOfTheOnlyPeerMovesNobody) {
+    ClockOffset clock;
+    for (int i = 0; i < 30; ++i) {
+        EXPECT_FALSE(clock.sample(peer(0), Wall::duration{i % 3 == 0 ? 500'000'000 : 0}, 1));
+    }
+}
+
 TEST(ClockOffset, WhatWasSaidBeforeAStepIsVoid) {
     ClockOffset clock;
     for (int i = 0; i < 40; ++i) EXPECT_FALSE(clock.sample(peer(i), 0ms, 40));
