@@ -46,8 +46,8 @@ Report run_soak_world(const Options& options) {
     what.lose_power = true;
     what.change_hops = true;
     what.lose_disks = dice.below(4) == 0;
-    // A clock that was ahead by a good part of the horizon makes its node forget all, also deletions
-    // that nobody else has heard of: then no checker could tell what has to be left.
+    // A clock that was ahead by a good part of the horizon makes its node forget all, also
+    // deletions that nobody else has heard of: then no checker could tell what has to be left.
     const bool remembers = setup.config.horizon > 8 * std::chrono::milliseconds{kGreatStep};
     what.step_ms = dice.below(5) == 0 && remembers ? kGreatStep : kSmallStep;
     if (options.step_ms) what.step_ms = *options.step_ms;
