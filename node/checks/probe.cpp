@@ -146,8 +146,8 @@ class Probe : public std::enable_shared_from_this<Probe> {
 
     void connect(std::size_t index) {
         std::error_code problem;
-        socket_.close(problem);
-        socket_.open(endpoints_[index].protocol(), problem);
+        (void)socket_.close(problem);
+        (void)socket_.open(endpoints_[index].protocol(), problem);
         if (problem) return connected(index, problem);
         socket_.async_connect(endpoints_[index],
                               [self = shared_from_this(), index](std::error_code result) {
@@ -218,7 +218,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
         std::error_code ignored;
         timer_.cancel();
         resolver_.cancel();
-        socket_.close(ignored);
+        (void)socket_.close(ignored);
         std::exchange(done_, nullptr)({outcome, std::move(why), std::move(body)});
     }
 

@@ -27,6 +27,12 @@ using std::chrono::milliseconds;
 // The texts of the command line as CLI11 splits it. What they mean is found out afterwards, so
 // that every message and exit code is ours.
 struct Texts {
+    struct {
+        std::vector<std::string> seeds;
+        std::string data;
+        std::string cluster;
+        std::string config;
+    } doctor_settings;
     std::string node = "http://127.0.0.1:7700";
     std::string output = "table";
     std::string address;
@@ -233,33 +239,25 @@ void add_doctor(Program& program) {
     command->add_option("--node", doctor.node, "the agent to ask (where --http says)")
         ->envname("HEARSAY_NODE")
         ->type_name("URL");
-    command
-        ->add_option_function<std::vector<std::string>>(
-            "--seed",
-            [&doctor](const std::vector<std::string>& seeds) {
-                for (const auto& seed : seeds)
-                    doctor.settings.insert(doctor.settings.end(), {"--seed", seed});
-            },
-            "a node to examine, as the agent's; repeatable")
+    auto& settings = program.texts.doctor_settings;
+    command->add_option("--seed", settings.seeds, "a node to examine, as the agent's; repeatable")
         ->allow_extra_args(false)
         ->type_name("HOST:PORT");
-    for (const auto& [flag, value, help] :
-         {std::tuple{"--data", "DIR", "the agent's data directory"},
-          {"--cluster", "NAME", "the agent's cluster"},
-          {"--config", "FILE", "the agent's file of settings"}}) {
-        command
-            ->add_option_function<std::string>(
-                flag,
-                [&doctor, name = std::string{flag}](const std::string& text) {
-                    doctor.settings.insert(doctor.settings.end(), {name, text});
-                },
-                help)
-            ->type_name(value);
-    }
+    command->add_option("--data", settings.data, "the agent's data directory")->type_name("DIR");
+    command->add_option("--cluster", settings.cluster, "the agent's cluster")->type_name("NAME");
+    command->add_option("--config", settings.config, "the agent's file of settings")
+        ->type_name("FILE");
     add_output(program, command);
-    program.commands.emplace_back(command, [&program]() -> Result<int> {
-        program.texts.doctor.json = program.texts.output == "json";
-        return cli::run_doctor(program.texts.doctor);
+    program.commands.emplace_back(command, [&doctor, &settings, &program]() -> Result<int> {
+        const auto give = [&doctor](const char* flag, const std::string& text) {
+            if (!text.empty()) doctor.settings.insert(doctor.settings.end(), {flag, text});
+        };
+        for (const std::string& seed : settings.seeds) give("--seed", seed);
+        give("--data", settings.data);
+        give("--cluster", settings.cluster);
+        give("--config", settings.config);
+        doctor.json = program.texts.output == "json";
+        return cli::run_doctor(doctor);
     });
 }
 

@@ -55,7 +55,7 @@ void SocketStream::start(asio::ip::tcp::socket socket, std::shared_ptr<void> slo
     socket_.emplace(std::move(socket));
     open_.insert(shared_from_this());
     std::error_code ignored;
-    socket_->set_option(asio::socket_base::send_buffer_size{kSendBuffer}, ignored);
+    (void)socket_->set_option(asio::socket_base::send_buffer_size{kSendBuffer}, ignored);
     queue(std::string{kHead});
     read();
 }
@@ -99,7 +99,7 @@ void SocketStream::written(const std::error_code& error) {
     if (error) return client_gone();
     if (!next_.empty()) return write();
     std::error_code ignored;
-    if (finishing_) socket_->shutdown(asio::socket_base::shutdown_send, ignored);
+    if (finishing_) (void)socket_->shutdown(asio::socket_base::shutdown_send, ignored);
 }
 
 void SocketStream::client_gone() {

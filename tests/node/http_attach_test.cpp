@@ -132,6 +132,7 @@ TEST_F(HttpAttach, TheNewestOfManyAtOnceRemains) {
     serve({}, 2);
     register_at("h:1");
     std::vector<RawConnection> all;
+    all.reserve(50);
     for (int i = 0; i < 50; ++i) all.emplace_back(address(), SOCK_STREAM);
     for (const auto& connection : all) connection.send(request_for("h:1"));
     EXPECT_TRUE(eventually([this] { return attached() == 1; }));

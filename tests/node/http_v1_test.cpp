@@ -165,6 +165,7 @@ TEST_F(HttpV1, ConcurrentStatusRequestsShareOneCensus) {
         return json::parse(client.get("/v1/status").body);
     };
     std::vector<std::future<json>> answers;
+    answers.reserve(8);
     for (int i = 0; i < 8; ++i) answers.push_back(std::async(std::launch::async, ask));
     for (auto& answer : answers) {
         const json status = answer.get();
