@@ -36,6 +36,9 @@ struct LocalWrite {
     // tombstone.
     bool conditional = false;
     Stamp if_stamp;
+    // The same content, too, is a new version of this node's own, whoever owned the row: the
+    // application is at this node now.
+    bool take_over = false;
     // A change of content only (sessions, metadata): floods at most once a second per key.
     bool coalesce = false;
 };

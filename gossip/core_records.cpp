@@ -184,7 +184,8 @@ PutResult Core::Impl::put(const LocalWrite& w, const Turn& t) {
     if (!current && table.size() >= config.max_rows) return {PutStatus::table_full, {}};
     if (live && !w.tombstone && !current.expired()) {
         const RecordFields f = current.fields();
-        if (f.value == w.value && f.ttl_s == w.ttl_s) {
+        const bool taken = w.take_over && current.owner() != self.id;
+        if (!taken && f.value == w.value && f.ttl_s == w.ttl_s) {
             const PutResult renewed = renew(w, current, t);
             if (renewed.status != PutStatus::updated) return renewed;
         }

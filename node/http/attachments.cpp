@@ -85,23 +85,14 @@ gossip::LocalWrite same_again(const gossip::Core& core, const gossip::Record& re
     return write;
 }
 
-// The same content as a version of our own. The same content alone would be passed on to an owner
-// that is alive, so another lease goes before it; both leave in one turn.
-gossip::PutResult take_over(gossip::Core& core, gossip::LocalWrite write, gossip::Now now,
-                            gossip::Output& out) {
-    write.timed_by_application = false;  // the act of this node
-    const std::uint32_t ttl_s = write.ttl_s;
-    write.ttl_s = ttl_s > 1 ? ttl_s - 1 : ttl_s + 1;
-    core.put(write, now, out);
-    write.ttl_s = ttl_s;
-    return core.put(write, now, out);
-}
-
 gossip::PutResult claim(gossip::Core& core, const Live& live, gossip::Now now,
                         gossip::Output& out) {
     gossip::LocalWrite write = same_again(core, live.record);
-    if (live.record.owner() == core.self().id) return core.put(write, now, out);
-    return take_over(core, std::move(write), now, out);
+    write.take_over = true;
+    // Of a row that another node owns this is the act of this node, not older news of the
+    // application.
+    write.timed_by_application = live.record.owner() == core.self().id;
+    return core.put(write, now, out);
 }
 
 // Still what the connection stands for?

@@ -69,6 +69,26 @@ TEST(CoreLeases, ARenewalElsewhereReachesTheOwner) {
     EXPECT_EQ(row(net, 2, "a:1")->owner(), Loopback::id(0)) << "ownership did not flip";
 }
 
+TEST(CoreLeases, ANodeTakesARowOverFromAnOwnerThatIsAliveIfItHasTo) {
+    Loopback net{3};
+    net.start_all();
+    net.put(0, "a:1", "v", 30);
+    net.run_for(1s, 5ms);
+    LocalWrite write;
+    write.key = "a:1";
+    write.value = "v";
+    write.ttl_s = 30;
+    write.timed_by_application = false;
+    write.take_over = true;
+    EXPECT_EQ(net.core(1).put(write, net.now(), net.nodes[1]->out).status, PutStatus::updated);
+    EXPECT_EQ(net.core(1).put(write, net.now(), net.nodes[1]->out).status, PutStatus::renewed)
+        << "it has it already";
+    net.run_for(1s, 5ms);
+    for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(row(net, i, "a:1")->owner(), Loopback::id(1)) << i;
+    }
+}
+
 TEST(CoreLeases, ANodeTakesOverFromAnOwnerThatIsGone) {
     Loopback net{3};
     net.start_all();
