@@ -214,7 +214,7 @@ struct Core::Impl {
     std::vector<Endpoint> seeds;
     milliseconds seed_retry;
     Mono::time_point next_search;
-    Endpoint way_in;  // a stranger that asked while we knew nobody
+    Endpoint way_in;         // a stranger that asked while we knew nobody
     bool contacted = false;  // some member or seed has answered
     Mono::time_point contacted_at;
     Mono::time_point leaving_until = Mono::time_point::max();

@@ -10,9 +10,9 @@ namespace {
 constexpr Time kForm{30'000'000};
 constexpr Time kPeace{120'000'000};
 constexpr Time kLapse{5'000'000};
-constexpr std::uint64_t kSteps = 300;            // 22 s on average, and up to twice as many
-constexpr std::int64_t kSmallStep = 400;         // ms: within what clocks may differ
-constexpr std::int64_t kGreatStep = 25'000;      // ms: two clocks stay within what is merged
+constexpr std::uint64_t kSteps = 300;        // 22 s on average, and up to twice as many
+constexpr std::int64_t kSmallStep = 400;     // ms: within what clocks may differ
+constexpr std::int64_t kGreatStep = 25'000;  // ms: two clocks stay within what is merged
 constexpr std::chrono::milliseconds kShortHorizon{15'000};
 constexpr std::uint32_t kMostLossPpm = 250'000;  // also in times of peace
 
