@@ -122,7 +122,7 @@ class Doctor : public testing::Test {
                          {.argv = {"/bin/sh", "-c", start, prelude + script},
                           .out = out,
                           .err = err,
-                          .environment = {{"H", HEARSAY_BINARY}, {"D", scratch.path().string()}}})
+                          .environment = {{"H", test::tested_binary()}, {"D", scratch.path().string()}}})
                          .value();
         const auto code = child.wait(30s);
         child.kill();

@@ -42,12 +42,18 @@ inline std::string content_of(const std::filesystem::path& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// The program under test: this build's, or the one that TESTED_BINARY names, such as a sanitizer's.
+inline std::string tested_binary() {
+    const char* other = std::getenv("TESTED_BINARY");
+    return other ? other : HEARSAY_BINARY;
+}
+
 // The binary under test with these arguments, its output in files of `directory`.
 inline Child spawn(const std::vector<std::string>& arguments, const std::filesystem::path& out,
                    const std::filesystem::path& err,
                    const std::map<std::string, std::string>& environment = {}) {
     ChildOptions options{
-        .argv = {HEARSAY_BINARY}, .out = out, .err = err, .environment = environment};
+        .argv = {tested_binary()}, .out = out, .err = err, .environment = environment};
     options.argv.insert(options.argv.end(), arguments.begin(), arguments.end());
     return Child::spawn(options).value();
 }
