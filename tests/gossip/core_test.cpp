@@ -323,6 +323,45 @@ TEST(CoreRestart, AReloadedTableIsTheSameTable) {
     EXPECT_FALSE(again.restore(as_bytes("rubbish"), net.now()));
 }
 
+// A disk that was restored from a backup: its rows, and its node's own record, are of yesterday.
+TEST(CoreRestart, AnOldCopyOfTheDiskIsBroughtUpToDateAndBringsNothingBack) {
+    Loopback net{3};
+    net.start_all();
+    net.put(1, "kept:1", "old");
+    net.put(1, "deleted:1", "old");
+    net.put(2, "moved:1", "old");
+    net.run_for(2s);
+    std::vector<Record> backup;
+    const Table& table = net.core(1).table();
+    for (std::uint32_t slot = 0; slot < table.slots(); ++slot) backup.push_back(*table.at(slot));
+
+    net.elapsed += 1h;
+    net.put(1, "kept:1", "new");
+    LocalWrite removal;
+    removal.key = "deleted:1";
+    removal.tombstone = true;
+    removal.timed_by_application = false;
+    net.core(1).put(removal, net.now(), net.nodes[1]->out);
+    net.put(0, "moved:1", "new");
+    net.run_for(2s);
+
+    const Identity self = net.core(1).self();
+    net.nodes[1]->core = std::make_unique<Core>(Loopback::small(), self, 99, net.now());
+    net.core(1).set_seeds({Loopback::endpoint(0)}, net.now());
+    for (const Record& record : backup) {
+        EXPECT_TRUE(net.core(1).restore(record.bytes(), net.now()));
+    }
+    net.start(1);
+    net.run_for(10s, 5ms);
+    EXPECT_TRUE(net.agree());
+    for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(net.state(i, 1), MemberState::alive) << i;
+        EXPECT_EQ(row(net, i, "kept:1")->fields().value, "new") << i;
+        EXPECT_EQ(row(net, i, "moved:1")->fields().value, "new") << i;
+        EXPECT_TRUE(row(net, i, "deleted:1")->tombstone()) << i;
+    }
+}
+
 TEST(CoreRestart, AClockThatWentBackLosesNothingOfTheDisk) {
     Loopback net{1};
     net.elapsed = 1h;

@@ -118,6 +118,16 @@ TEST_F(HttpV1, NodesIncludeThisOne) {
     EXPECT_EQ(nodes[0].at("http"), "127.0.0.1:7700");
 }
 
+TEST_F(HttpV1, AnotherApplicationMayTakeAnAddressOver) {
+    ASSERT_EQ(put("h:1", {{"app_name", "chat"}, {"incarnation", 1}, {"capacity", 5}}).status, 200);
+    ASSERT_EQ(put("h:1", {{"app_name", "game"}, {"incarnation", 2}}).status, 200);
+    const json rows = get_json("/v1/instances").at("instances");
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].at("app_name"), "game");
+    EXPECT_EQ(rows[0].at("incarnation"), 2);
+    EXPECT_EQ(get_json("/v1/instances?app=chat").at("instances").size(), 0U);
+}
+
 TEST_F(HttpV1, StatusCountsAndAgrees) {
     const json before = get_json("/v1/status");
     EXPECT_EQ(before.at("id"), "0000000000000abc");
