@@ -118,11 +118,11 @@ class Doctor : public testing::Test {
         const std::string start =
             "unshare --map-root-user true 2>/dev/null && user=--map-root-user\n"
             "exec unshare $user --net --mount --pid --fork --kill-child /bin/sh -c \"$0\"";
-        auto child = test::Child::spawn(
-                         {.argv = {"/bin/sh", "-c", start, prelude + script},
-                          .out = out,
-                          .err = err,
-                          .environment = {{"H", test::tested_binary()}, {"D", scratch.path().string()}}})
+        auto child = test::Child::spawn({.argv = {"/bin/sh", "-c", start, prelude + script},
+                                         .out = out,
+                                         .err = err,
+                                         .environment = {{"H", test::tested_binary()},
+                                                         {"D", scratch.path().string()}}})
                          .value();
         const auto code = child.wait(30s);
         child.kill();

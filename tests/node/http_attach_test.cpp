@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <asio/ip/tcp.hpp>
-#include <optional>
+#include <memory>
 #include <thread>
 
 #include "node/http/line_stream.h"
@@ -116,8 +116,8 @@ TEST_F(HttpAttach, DeregisteringEndsTheStreamAndLeavesNoExpiredRow) {
 }
 
 TEST_F(HttpAttach, ANewerConnectionReplacesTheOlderAndOnlyItsEndCounts) {
-    std::optional<RawConnection> older{attach("h:1")};
-    std::optional<RawConnection> newer{attach("h:1")};
+    auto older = std::make_unique<RawConnection>(attach("h:1"));
+    auto newer = std::make_unique<RawConnection>(attach("h:1"));
     const std::string rest = older->read();
     EXPECT_NE(rest.find(R"({"replaced":"h:1"})"), std::string::npos) << rest;
     EXPECT_TRUE(rest.ends_with(kEnd)) << rest;
@@ -160,7 +160,7 @@ TEST_F(HttpAttach, AChangeOfTheRowIsALine) {
 }
 
 TEST_F(HttpAttach, WhoHasSaidThatItStopsIsNotListedAsExpired) {
-    std::optional<RawConnection> connection{attach("h:1")};
+    auto connection = std::make_unique<RawConnection>(attach("h:1"));
     register_at("h:1", {{"phase", "stopped"}});
     connection.reset();
     EXPECT_TRUE(eventually([this] { return attached() == 0; }));
@@ -168,7 +168,7 @@ TEST_F(HttpAttach, WhoHasSaidThatItStopsIsNotListedAsExpired) {
 }
 
 TEST_F(HttpAttach, TheConnectionOfAServerThatWasRestartedSaysNothingOfTheNewOne) {
-    std::optional<RawConnection> connection{attach("h:1")};
+    auto connection = std::make_unique<RawConnection>(attach("h:1"));
     register_at("h:1", {{"incarnation", 2}});
     connection.reset();
     EXPECT_TRUE(eventually([this] { return attached() == 0; }));
@@ -176,7 +176,7 @@ TEST_F(HttpAttach, TheConnectionOfAServerThatWasRestartedSaysNothingOfTheNewOne)
 }
 
 TEST_F(HttpAttach, WhatIsSentBehindTheRequestIsNotAnswered) {
-    std::optional<RawConnection> connection{std::in_place, address(), SOCK_STREAM};
+    auto connection = std::make_unique<RawConnection>(address(), SOCK_STREAM);
     const std::string other = "GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n";
     connection->send(request_for("h:1") + other + other);
     EXPECT_TRUE(connection->read_until(kLineEnd).starts_with("HTTP/1.1 200 "));
@@ -228,7 +228,7 @@ TEST_F(HttpAttach, TheEndOfTheServerIsNotTheEndOfTheInstance) {
 }
 
 TEST_F(HttpAttach, AnEndThatTheCoreHasNoRoomForIsToldAgain) {
-    std::optional<RawConnection> connection{attach("h:1")};
+    auto connection = std::make_unique<RawConnection>(attach("h:1"));
     core_.full = true;
     connection.reset();
     EXPECT_EQ(put("h:2", {{"app_name", "chat"}}).status, 503);
@@ -241,7 +241,7 @@ TEST_F(HttpAttach, ConnectionsAreLimited) {
     serve({.max_attached = 2});
     register_at("h:2");
     register_at("h:3");
-    std::optional<RawConnection> first{attach("h:1")};
+    auto first = std::make_unique<RawConnection>(attach("h:1"));
     const RawConnection second = attach("h:2");
     expect_refused(get("/v1/instances/h:3/attach"), 503, "open connections");
     EXPECT_EQ(get("/registry/list").status, 200);
