@@ -220,6 +220,7 @@ class Targets {
 
     std::vector<Peer> probed(const std::string& cluster) && {
         std::vector<Endpoint> addresses;
+        addresses.reserve(peers_.size());
         for (const Peer& peer : peers_) addresses.push_back(peer.seen.address);
         ProbeOptions options;
         options.cluster = gossip::cluster_tag(gossip::derive_key(cluster));
