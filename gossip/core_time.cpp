@@ -77,7 +77,9 @@ void Core::Impl::tick(const Turn& t) {
 }
 
 Mono::time_point Core::Impl::next_wakeup() const {
-    Mono::time_point next = std::min(next_housekeeping, next_pump);
+    Mono::time_point next = next_pump;
+    // Housekeeping waits for whatever comes next: the period is never far.
+    if (!started) next = std::min(next, next_housekeeping);
     if (started) {
         next = std::min({next, next_refresh, next_search, next_period, probes.next(),
                          detector.jury.next(), detector.inquests.next(), detector.doubts.next(),

@@ -200,11 +200,12 @@ Mono::time_point CoreLoop::next_due() const {
     return next;
 }
 
-// Only ever moves the timer forward in time: a turn that postpones what is due leaves it where it
-// is, which costs one idle wake-up now and then instead of a system call per turn.
+// A turn that postpones what is due a little leaves the timer where it is: an idle wake-up now and
+// then is cheaper than a system call per turn. An ack that makes a repetition needless postpones it
+// by most of a period: that is worth the call.
 void CoreLoop::arm() {
     const Mono::time_point due = next_due();
-    if (armed_ && *armed_ <= due) return;
+    if (armed_ && *armed_ <= due && due - *armed_ < kWorthRearming) return;
     armed_ = due;
     timer_.expires_at(steady(due));
     timer_.async_wait([this, when = steady(due)](std::error_code problem) {

@@ -67,6 +67,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     // The machine or we slept: what peers sent meanwhile is read before time-outs are believed.
     static constexpr std::chrono::milliseconds kStall{200};
     static constexpr std::size_t kStallDatagrams = 4096;
+    static constexpr std::chrono::milliseconds kWorthRearming{100};
 
     void datagram(const gossip::Endpoint& from, gossip::Bytes bytes) override;
     void refused(const gossip::Endpoint& by) override;

@@ -182,6 +182,7 @@ class Loopback {
             return;
         }
         core(to).receive(endpoint(message.from), as_bytes(message.bytes), now(), nodes[to]->out);
+        core(to).tick(now(), nodes[to]->out);  // as after any input
         finish(to);
     }
     // Streams are keyed by (opener, its id); the acceptor's id has the top bit set.
