@@ -48,7 +48,8 @@ bool Core::Impl::fetching_snapshot() const {
 bool Core::Impl::syncing(const Endpoint& besides, Mono::time_point now) const {
     return std::ranges::any_of(sessions, [&](const auto& entry) {
         const StreamSession& s = entry.second;
-        return s.request == StreamRequest::sync && s.to != besides && (s.opener || s.serving) &&
+        const bool agreed_to = s.opener || (s.peer != NodeId{} && !s.ended);
+        return s.request == StreamRequest::sync && agreed_to && s.to != besides &&
                s.active + kStandstill > now;
     });
 }
@@ -311,15 +312,15 @@ void Core::Impl::server_frame(StreamSession& s, FrameType type, Bytes body, cons
 }
 
 void Core::Impl::begin_service(StreamSession& s, const Hello& hello, const Turn& t) {
+    const bool sync = hello.request == StreamRequest::sync;
+    const bool refuse = sync && refuses_sync(hello.from, t.now.mono);
     s.peer = hello.from;
     s.request = hello.request;
-    const bool sync = hello.request == StreamRequest::sync;
-    if ((sync && refuses_sync(hello.from, t.now.mono)) || streams(false) > config.streams_in) {
+    if (refuse || streams(false) > config.streams_in) {
         s.control.push_back(frame_of(FrameType::busy));
         s.ended = s.peer_ended = true;
         return;
     }
-    s.serving = true;
     if (hello.request == StreamRequest::snapshot) {
         s.sending_rows = true;
         s.end_slot = table.slots();

@@ -78,9 +78,9 @@ void Core::Impl::tick(const Turn& t) {
 
 Mono::time_point Core::Impl::next_wakeup() const {
     Mono::time_point next = next_pump;
-    // Housekeeping waits for whatever comes next: the period is never far.
-    if (!started) next = std::min(next, next_housekeeping);
-    if (started) {
+    if (!started) {
+        next = std::min(next, next_housekeeping);
+    } else {  // and housekeeping waits for the period, which is never far
         next = std::min({next, next_refresh, next_search, next_period, probes.next(),
                          detector.jury.next(), detector.inquests.next(), detector.doubts.next(),
                          leases.next(), next_farewell, outbox.next_due()});

@@ -18,8 +18,7 @@ namespace gossip {
 struct StreamSession {
     StreamId id;
     bool opener = false;
-    NodeId peer;           // 0 until its hello
-    bool serving = false;  // a server that did not refuse
+    NodeId peer;  // 0 until its hello
     Endpoint to;
     StreamRequest request = StreamRequest::sync;
 

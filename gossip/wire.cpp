@@ -83,9 +83,9 @@ void begin_datagram(std::string& out, const Header& header) {
     w.u16(header.flags);
 }
 
-void finish_datagram(std::string& out, std::size_t start) {
+void finish_datagram(std::string& out, std::size_t start, std::size_t room) {
+    CHECK(out.size() - start + room <= kMaxDatagram);
     const std::size_t body = out.size() - start - kHeaderBytes;
-    CHECK(body <= kMaxBody);
     out[start + 20] = static_cast<char>(body & 0xff);
     out[start + 21] = static_cast<char>(body >> 8);
 }

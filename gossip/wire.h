@@ -60,7 +60,8 @@ enum class HeaderFault : std::uint8_t { none, malformed, foreign_version, foreig
                                         Bytes& body);
 // Appends the header; finish_datagram() fills in the length of the body once it is known.
 void begin_datagram(std::string& out, const Header& header);
-void finish_datagram(std::string& out, std::size_t start);
+// `room` is left behind it for a tag; 0 for what only has to be as long as can be.
+void finish_datagram(std::string& out, std::size_t start, std::size_t room = kTagRoom);
 
 // ---- bodies
 
