@@ -28,11 +28,6 @@ bool legal_host(std::string_view host) {
            host.find_first_of(" \t\n\r/@[]") == std::string_view::npos;
 }
 
-bool mapped_v4(const Endpoint& e) {
-    return std::all_of(e.ip.begin(), e.ip.begin() + 10, [](auto b) { return b == 0; }) &&
-           e.ip[10] == 0xff && e.ip[11] == 0xff;
-}
-
 Endpoint from_v4(const in_addr& address, std::uint16_t port) {
     std::uint8_t b[4];
     std::memcpy(b, &address, sizeof b);
@@ -69,6 +64,12 @@ Result<Split> split(std::string_view text) {
 
 }  // namespace
 
+bool mapped_v4(const Endpoint& endpoint) {
+    const auto& ip = endpoint.ip;
+    return std::all_of(ip.begin(), ip.begin() + 10, [](auto b) { return b == 0; }) &&
+           ip[10] == 0xff && ip[11] == 0xff;
+}
+
 std::string to_string(const HostPort& address) {
     const bool v6 = address.host.find(':') != std::string::npos;
     return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
@@ -77,7 +78,7 @@ std::string to_string(const HostPort& address) {
 HostPort host_port(const Endpoint& endpoint) {
     char text[INET6_ADDRSTRLEN] = {};
     if (mapped_v4(endpoint)) {
-        inet_ntop(AF_INET, endpoint.ip.data() + 12, text, sizeof text);
+        inet_ntop(AF_INET, endpoint.ip.data() + kMappedPrefix, text, sizeof text);
     } else {
         inet_ntop(AF_INET6, endpoint.ip.data(), text, sizeof text);
     }

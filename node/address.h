@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct HostPort {
 
 // The endpoint of an IP address in text; not_found for a name, which has to be resolved.
 [[nodiscard]] gossip::Result<gossip::Endpoint> literal_endpoint(const HostPort& address);
+// Is it an IPv4 address, mapped into IPv6? Its four bytes stand behind kMappedPrefix others.
+inline constexpr std::size_t kMappedPrefix = 12;
+[[nodiscard]] bool mapped_v4(const gossip::Endpoint& endpoint);
 // 0.0.0.0 or ::, which a peer cannot send to.
 [[nodiscard]] bool is_wildcard(const gossip::Endpoint& endpoint);
 // The address of the first interface that is up and no loopback, IPv4 preferred; the loopback

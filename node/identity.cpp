@@ -2,10 +2,11 @@
 
 #include <unistd.h>
 
-#include <charconv>
 #include <fstream>
 #include <optional>
 #include <random>
+
+#include "registry/json.h"
 
 namespace node {
 namespace {
@@ -21,19 +22,10 @@ std::string first_line(const char* path) {
     return line;
 }
 
-std::string hex(std::uint64_t value) {
-    char text[17] = {};
-    for (int i = 15; i >= 0; --i, value >>= 4) text[i] = "0123456789abcdef"[value & 15U];
-    return text;
-}
-
 std::optional<gossip::NodeId> parse_id(const std::optional<std::string>& text) {
-    if (!text) return std::nullopt;
-    std::uint64_t value = 0;
-    const char* const last = text->data() + text->size();
-    const auto [end, problem] = std::from_chars(text->data(), last, value, 16);
-    if (problem != std::errc{} || end != last || value == 0) return std::nullopt;
-    return gossip::NodeId{value};
+    const auto value = text ? registry::parse_hex(*text) : std::nullopt;
+    if (!value || *value == 0) return std::nullopt;
+    return gossip::NodeId{*value};
 }
 
 gossip::NodeId draw_id() {
@@ -79,7 +71,9 @@ Named settle_identity(SqliteStore& store, std::string_view machine, std::string_
     // The id last: a crash in between leaves a mismatch, which mints again.
     store.set_fact(kMachineId, machine);
     store.set_fact(kAdvertised, advertised);
-    store.set_fact(kNodeId, hex(named.id.value));
+    std::string id;
+    registry::append_hex(id, named.id.value);
+    store.set_fact(kNodeId, id);
     return named;
 }
 

@@ -57,6 +57,8 @@ void append_string(std::string& out, std::string_view text);
 void append_number(std::string& out, std::uint64_t number);
 // 16 lower-case hex digits without quotes: how ids are written everywhere.
 void append_hex(std::string& out, std::uint64_t word);
+// The id that `text` writes in hex, of either case and any length up to 16 digits.
+[[nodiscard]] std::optional<std::uint64_t> parse_hex(std::string_view text);
 
 // A version of a row as people and If-Match see it: the stamp in decimal.
 [[nodiscard]] std::string format_ver(gossip::Stamp stamp);

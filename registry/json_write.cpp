@@ -93,6 +93,13 @@ void append_hex(std::string& out, std::uint64_t word) {
     for (int shift = 60; shift >= 0; shift -= 4) out += kHex[(word >> shift) & 15];
 }
 
+std::optional<std::uint64_t> parse_hex(std::string_view text) {
+    std::uint64_t word = 0;
+    const auto [stop, error] = std::from_chars(text.begin(), text.end(), word, 16);
+    if (error != std::errc{} || stop != text.end()) return std::nullopt;
+    return word;
+}
+
 std::string format_ver(gossip::Stamp stamp) {
     std::string text;
     append_number(text, stamp.value);

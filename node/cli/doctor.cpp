@@ -1,12 +1,6 @@
 #include "node/cli/doctor.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -28,6 +22,8 @@
 #include "node/cli/text_table.h"
 #include "node/config.h"
 #include "node/exit_codes.h"
+#include "node/seeds.h"
+#include "registry/json.h"
 
 namespace node::cli {
 namespace {
@@ -66,10 +62,8 @@ gossip::ProtocolRange protocol_of(const json& row) {
 }
 
 std::optional<gossip::NodeId> id_of(const std::string& hex) {
-    std::uint64_t value = 0;
-    const auto [end, problem] = std::from_chars(hex.data(), hex.data() + hex.size(), value, 16);
-    if (problem != std::errc{} || end != hex.data() + hex.size()) return {};
-    return gossip::NodeId{value};
+    const std::optional<std::uint64_t> value = registry::parse_hex(hex);
+    return value ? std::optional{gossip::NodeId{*value}} : std::nullopt;
 }
 
 void read_status(const json& status, AgentState& agent) {
@@ -118,36 +112,9 @@ AgentState ask_agent(const std::string& url, bool named) {
 // ---- addresses
 
 NameState look_up(const HostPort& seed, bool v6) {
-    NameState state;
-    state.name = to_string(seed);
-    addrinfo wanted{};
-    wanted.ai_socktype = SOCK_DGRAM;
-    wanted.ai_family = v6 ? AF_UNSPEC : AF_INET;
-    addrinfo* list = nullptr;
-    const int problem = ::getaddrinfo(seed.host.c_str(), nullptr, &wanted, &list);
-    if (problem != 0) {
-        state.error = std::string{"does not resolve: "} + ::gai_strerror(problem);
-        return state;
-    }
-    for (const addrinfo* i = list; i != nullptr; i = i->ai_next) {
-        Endpoint found;
-        if (i->ai_family == AF_INET) {
-            sockaddr_in v4{};
-            std::memcpy(&v4, i->ai_addr, sizeof v4);
-            std::array<std::uint8_t, 4> b{};
-            std::memcpy(b.data(), &v4.sin_addr, b.size());
-            found = Endpoint::v4(b[0], b[1], b[2], b[3], seed.port);
-        } else {
-            sockaddr_in6 address{};
-            std::memcpy(&address, i->ai_addr, sizeof address);
-            std::memcpy(found.ip.data(), &address.sin6_addr, found.ip.size());
-            found.port = seed.port;
-        }
-        auto& known = state.addresses;
-        if (std::find(known.begin(), known.end(), found) == known.end()) known.push_back(found);
-    }
-    ::freeaddrinfo(list);
-    return state;
+    auto found = resolve(seed, v6);
+    if (!found) return {to_string(seed), {}, found.error().message};
+    return {to_string(seed), std::move(found).value(), {}};
 }
 
 // All names at the same time. A resolver that takes too long is left behind: nothing can stop it.
@@ -392,7 +359,7 @@ Result<int> run_doctor(const DoctorOptions& options) {
     {
         const Progress progress("looking up " + counted(config->seeds.size(), "seed") + " ...");
         const auto gossip_at = literal_endpoint(config->gossip);
-        const bool v6 = gossip_at && host_port(*gossip_at).host.find(':') != std::string::npos;
+        const bool v6 = gossip_at && !mapped_v4(*gossip_at);
         for (const auto& name : look_up_all(config->seeds, v6)) {
             if (!name.literal) judge_name(name, findings);
             for (const Endpoint& address : name.addresses) {

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "gossip/wire.h"
+#include "node/address.h"
 
 namespace node::cli {
 namespace {
@@ -61,8 +62,7 @@ struct Address {
 
 Address socket_address(const Endpoint& endpoint) {
     Address address;
-    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    address.v6 = !std::equal(kMapped.begin(), kMapped.end(), endpoint.ip.begin());
+    address.v6 = !mapped_v4(endpoint);
     if (address.v6) {
         sockaddr_in6 v6{};
         v6.sin6_family = AF_INET6;
@@ -74,7 +74,7 @@ Address socket_address(const Endpoint& endpoint) {
         sockaddr_in v4{};
         v4.sin_family = AF_INET;
         v4.sin_port = htons(endpoint.port);
-        std::memcpy(&v4.sin_addr, endpoint.ip.data() + kMapped.size(), sizeof v4.sin_addr);
+        std::memcpy(&v4.sin_addr, endpoint.ip.data() + kMappedPrefix, sizeof v4.sin_addr);
         address.size = sizeof v4;
         std::memcpy(&address.storage, &v4, sizeof v4);
     }
@@ -177,10 +177,7 @@ class Prober {
         std::string out;
         gossip::begin_datagram(out, header);
         gossip::encode(ping, bytes - kBarePing, out);
-        // The room of a tag belongs to the largest datagram, so finish_datagram() would refuse it.
-        const std::size_t body = out.size() - gossip::kHeaderBytes;
-        out[20] = static_cast<char>(body & 0xff);
-        out[21] = static_cast<char>(body >> 8);
+        gossip::finish_datagram(out, 0, 0);
 
         const auto packet = static_cast<unsigned>(bytes) + overhead_;
         asked_[header.seq] = {Steady::now(), wall_ms(), packet, wide};

@@ -288,6 +288,18 @@ TEST(Writing, NumbersAndIds) {
     EXPECT_EQ(out, "01844674407370955161500000000000a11ce");
 }
 
+TEST(Writing, AnIdRoundTripsAndOthersAreRefused) {
+    for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{0xa11ce}, UINT64_MAX}) {
+        std::string text;
+        append_hex(text, id);
+        EXPECT_EQ(parse_hex(text), id);
+    }
+    EXPECT_EQ(parse_hex("A11CE"), 0xa11ceU);
+    for (const char* text : {"", " 1", "1 ", "-1", "0x1", "g", "10000000000000000"}) {
+        EXPECT_EQ(parse_hex(text), std::nullopt) << text;
+    }
+}
+
 TEST(Writing, AVersionRoundTripsAndOthersAreRefused) {
     const gossip::Stamp stamp = gossip::Stamp::at_ms(1'763'700'000'000, 3);
     EXPECT_EQ(parse_ver(format_ver(stamp)), stamp);
