@@ -50,7 +50,7 @@ void Watchlist::changed(const gossip::Output& out, const gossip::Core& core) {
     for (const auto* records : {&out.durable, &out.behind, &out.removed}) {
         for (const Record& record : *records) {
             if (record.kind() != RecordKind::instance) continue;
-            if (record.owner() != core.self().id && known_.empty()) continue;
+            if (record.owner() != core.self().id && !known_.contains(record.key())) continue;
             look(record.key(), core, changes);
         }
     }
