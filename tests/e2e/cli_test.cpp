@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/cluster.h"
+#include "tests/support/text.h"
 
 // The commands that people and their scripts use. Exit codes and JSON are contracts; of tables
 // only that they say what matters.
@@ -9,6 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Agent;
+using test::contains;
 using test::eventually;
 using test::json;
 using test::Ran;
@@ -19,10 +21,6 @@ constexpr int kNotFound = 3;
 constexpr int kUnreachable = 4;
 constexpr int kTimeout = 5;
 constexpr int kRefused = 6;
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 class Command : public testing::Test {
   protected:

@@ -7,6 +7,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/fake_peer.h"
 #include "tests/support/raw_connection.h"
+#include "tests/support/text.h"
 
 // `hearsay doctor` against real agents and real trouble: closed ports, firewalls, small MTUs and
 // full disks, which are made in namespaces of their own.
@@ -16,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::Agent;
 using test::Cluster;
+using test::contains;
 using test::eventually;
 using test::FakePeer;
 using test::json;
@@ -28,10 +30,6 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kUnreachable = 4;
 constexpr int kNoNamespace = 90;  // what a script says whose trouble could not be made
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 // What `hearsay doctor -o json` said.
 struct Diagnosis {

@@ -9,6 +9,7 @@
 #include "node/cli/ports.h"
 #include "tests/support/fake_peer.h"
 #include "tests/support/loopback.h"
+#include "tests/support/text.h"
 
 // What measurements mean, and whether they are taken right from peers that lie about one thing.
 
@@ -17,12 +18,9 @@ namespace {
 using namespace node::cli;
 using namespace std::chrono_literals;
 using gossip::NodeId;
+using test::contains;
 using test::FakeFaults;
 using test::FakePeer;
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 // ---- measurements, made up
 

@@ -144,13 +144,7 @@ TEST_F(HttpV1, StatusCountsAndAgrees) {
 }
 
 TEST_F(HttpV1, StatusWithoutACensusAsksNobody) {
-    gossip::NodeRecord peer;  // that will not answer
-    peer.id = gossip::NodeId{0xfeed};
-    in_core([&](gossip::Core& core, gossip::Now now, gossip::Output&) {
-        peer.incarnation_ms = static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
-        peer.info.gossip = gossip::Endpoint::v4(127, 0, 0, 1, 9);
-        ASSERT_TRUE(core.restore(gossip::encode(peer, core.config().key).bytes(), now));
-    });
+    add_silent_peer();
     const auto sent = [this](const char* path) {
         return get_json(path).at("counters").at("datagrams_out").get<int>();
     };
@@ -163,13 +157,7 @@ TEST_F(HttpV1, StatusWithoutACensusAsksNobody) {
 }
 
 TEST_F(HttpV1, ConcurrentStatusRequestsShareOneCensus) {
-    gossip::NodeRecord peer;  // that will not answer
-    peer.id = gossip::NodeId{0xfeed};
-    in_core([&](gossip::Core& core, gossip::Now now, gossip::Output&) {
-        peer.incarnation_ms = static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
-        peer.info.gossip = gossip::Endpoint::v4(127, 0, 0, 1, 9);
-        ASSERT_TRUE(core.restore(gossip::encode(peer, core.config().key).bytes(), now));
-    });
+    add_silent_peer();
     const auto ask = [this] {
         test::HttpClient client("http://" + address());
         return json::parse(client.get("/v1/status").body);
@@ -186,13 +174,7 @@ TEST_F(HttpV1, ConcurrentStatusRequestsShareOneCensus) {
 }
 
 TEST_F(HttpV1, AServerThatStopsDropsThoseWhoWait) {
-    in_core([&](gossip::Core& core, gossip::Now now, gossip::Output&) {
-        gossip::NodeRecord peer;
-        peer.id = gossip::NodeId{0xfeed};
-        peer.incarnation_ms = static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
-        peer.info.gossip = gossip::Endpoint::v4(127, 0, 0, 1, 9);
-        ASSERT_TRUE(core.restore(gossip::encode(peer, core.config().key).bytes(), now));
-    });
+    add_silent_peer();
     const test::RawConnection connection(address(), SOCK_STREAM);
     ASSERT_TRUE(connection.send("GET /v1/status HTTP/1.1\r\n\r\n"));
     ASSERT_EQ(get("/v1/nodes").status, 200);  // the first request has been read by now

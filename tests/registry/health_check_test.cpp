@@ -13,6 +13,7 @@ namespace registry {
 namespace {
 
 using nlohmann::json;
+using testing::fields_of;
 using ::testing::HasSubstr;
 using testing::kAlice;
 using testing::sample;
@@ -26,16 +27,6 @@ Instance checked(Check check = http()) {
     x.ttl_s = 60;
     x.check = std::move(check);
     return x;
-}
-
-gossip::RecordFields fields_of(const gossip::LocalWrite& write) {
-    gossip::RecordFields fields;
-    fields.owner = kAlice;
-    fields.last_update = write.last_update;
-    fields.ttl_s = write.ttl_s;
-    fields.key = write.key;
-    fields.value = write.value;
-    return fields;
 }
 
 Result<Instance> parsed(const json& body, Dialect dialect = Dialect::v1) {

@@ -13,6 +13,7 @@ namespace registry {
 namespace {
 
 using ::testing::AllOf;
+using testing::fields_of;
 using ::testing::HasSubstr;
 using testing::kAlice;
 using testing::sample;
@@ -226,16 +227,6 @@ TEST(Codec, WritesTheBytesOfItsFirstRelease) {
               "eu-1"
               "\x0f"s
               "{\"build\":\"abc\"}");
-}
-
-gossip::RecordFields fields_of(const gossip::LocalWrite& write) {
-    gossip::RecordFields fields;
-    fields.owner = kAlice;
-    fields.last_update = write.last_update;
-    fields.ttl_s = write.ttl_s;
-    fields.key = write.key;
-    fields.value = write.value;
-    return fields;
 }
 
 TEST(Codec, IgnoresWhatALaterReleaseAppends) {

@@ -29,6 +29,18 @@ inline Instance sample(std::string address = "10.0.0.1:7777") {
     return x;
 }
 
+// A live instance's record as its owner would make it, without a stamp. Points into `write`.
+inline gossip::RecordFields fields_of(const gossip::LocalWrite& write) {
+    gossip::RecordFields fields;
+    fields.kind = write.kind;
+    fields.owner = kAlice;
+    fields.last_update = write.last_update;
+    fields.ttl_s = write.ttl_s;
+    fields.key = write.key;
+    fields.value = write.value;
+    return fields;
+}
+
 struct Version {
     std::uint64_t ms = 1;
     bool tombstone = false;
@@ -37,16 +49,11 @@ struct Version {
 
 inline gossip::Record record(const Instance& x, Version version = {}) {
     const gossip::LocalWrite write = encode(x);
-    gossip::RecordFields fields;
-    fields.kind = write.kind;
+    gossip::RecordFields fields = fields_of(write);
     fields.tombstone = version.tombstone;
     fields.expired = version.expired;
     fields.stamp = gossip::Stamp::at_ms(version.ms);
     fields.owner = x.owner;
-    fields.last_update = write.last_update;
-    fields.ttl_s = write.ttl_s;
-    fields.key = write.key;
-    fields.value = write.value;
     return gossip::Record::make(fields, kKey);
 }
 

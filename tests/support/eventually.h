@@ -20,10 +20,4 @@ bool eventually(Predicate holds, std::chrono::milliseconds limit = 15s) {
     return true;
 }
 
-// Between two heartbeats of an application that a test plays: the rate is what is tested, no state
-// is waited for.
-inline void heartbeat_pause() {
-    std::this_thread::sleep_for(200ms);
-}
-
 }  // namespace test

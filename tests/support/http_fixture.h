@@ -159,6 +159,16 @@ class HttpTest : public testing::Test {
         }));
         over.wait(false);
     }
+    // Another node that this one knows, and that never answers.
+    void add_silent_peer() {
+        in_core([](gossip::Core& core, gossip::Now now, gossip::Output&) {
+            gossip::NodeRecord peer;
+            peer.id = gossip::NodeId{0xfeed};
+            peer.incarnation_ms = static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
+            peer.info.gossip = gossip::Endpoint::v4(127, 0, 0, 1, 9);
+            ASSERT_TRUE(core.restore(gossip::encode(peer, core.config().key).bytes(), now));
+        });
+    }
 
     InProcessCore core_;
     std::unique_ptr<node::HttpServer> server_;
