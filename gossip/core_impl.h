@@ -200,7 +200,10 @@ struct Core::Impl {
     Mono::time_point asked_until{};
 
     // Periods.
+    // A period begins with whatever wakes the node up from `period_from` on, at the latest at
+    // `next_period`: a wake-up costs an idle node more than the ping that it is for.
     Mono::time_point next_period;
+    Mono::time_point period_from;
     std::uint64_t period = 0;
     std::vector<NodeId> shuffled;  // partners of this round
     Mono::time_point next_housekeeping;

@@ -42,17 +42,19 @@ void Core::Impl::heard(NodeId peer, const Digest& peer_digest) {
 }
 
 void Core::Impl::run_period(const Turn& t) {
-    if (t.now.mono < next_period) return;
-    const std::uint64_t tenth =
-        static_cast<std::uint64_t>(std::max<std::int64_t>(config.interval.count() / 10, 1));
-    next_period = t.now.mono + config.interval - milliseconds{static_cast<std::int64_t>(tenth)} +
-                  milliseconds{static_cast<std::int64_t>(rng.below(2 * tenth + 1))};
+    if (t.now.mono < period_from) return;
+    const milliseconds tenth = std::max(config.interval / 10, milliseconds{1});
+    const auto more =
+        static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(tenth.count()) + 1));
+    period_from = t.now.mono + config.interval - tenth;
+    next_period = t.now.mono + config.interval + milliseconds{more};
     for (unsigned i = 0; i < config.peers; ++i) exchange(t);
     if (peers() > 0) send_touches(t);
 }
 
 void Core::Impl::hurry(Now now) {
     next_period = std::min(next_period, now.mono + config.interval / 4);
+    period_from = std::min(period_from, next_period);
 }
 
 // Alternately the successor on the ring, which bounds the time to the first probe of any member by

@@ -36,6 +36,7 @@ Core::Impl::Impl(Config config_in, Identity self_in, std::uint64_t seed, Now now
       flush_interval(config.flush_interval),
       next_period(now.mono + milliseconds{static_cast<std::int64_t>(
                                  rng.below(static_cast<std::uint64_t>(config.interval.count())))}),
+      period_from(next_period),
       next_housekeeping(now.mono),
       next_refresh(now.mono + config.horizon / kRefreshScans),
       seed_retry(config.seed_retry_min),

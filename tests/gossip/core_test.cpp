@@ -101,6 +101,21 @@ TEST(CoreExchange, FindsWhatTheFloodLost) {
     EXPECT_EQ(value(net, 1, "a:1"), "one");
 }
 
+TEST(CoreExchange, APeriodBeginsEarlyWithWhateverWakesTheNodeUp) {
+    for (const auto& [early, pings] : {std::pair{100ms, 1U}, std::pair{250ms, 0U}}) {
+        Loopback net{2};
+        net.start_all();
+        net.run_for(10s);
+        // At its end a period and its answer have just been, so the next wake-up is a period.
+        while (net.core(0).next_wakeup() < net.now().mono + 900ms) net.run_for(1ms);
+        const Mono::time_point latest = net.core(0).next_wakeup();
+        while (net.now().mono + early < latest) net.elapsed += 1ms;
+        net.core(0).tick(net.now(), net.nodes[0]->out);  // for any reason
+        net.finish(0);
+        EXPECT_EQ(net.sent.size(), pings) << early.count() << " ms early";
+    }
+}
+
 TEST(CoreExchange, IdleTrafficDoesNotDependOnTheTable) {
     double per_datagram[2] = {};
     for (const int rows : {10, 3000}) {
