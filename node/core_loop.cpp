@@ -67,7 +67,7 @@ void CoreLoop::start() {
         if (const gossip::Record* record = table.at(slot)) builder_.apply(*record);
     }
     if (rows_) rows_->restored(core_);
-    begin_turn();
+    open_turn();
     core_.start(now_, output_);
     end_turn();
     socket_.start();
@@ -111,8 +111,17 @@ void CoreLoop::run_work(const Work& work, Done done) {
 }
 
 void CoreLoop::datagram(const Endpoint& from, Bytes bytes) {
-    begin_turn();
+    open_turn();
     core_.receive(from, bytes, now_, output_);
+}
+
+void CoreLoop::datagrams_read(bool last) {
+    if (!turn_open_) return;
+    if (last) {
+        end_turn_if_alone();
+    } else {
+        begin_turn();
+    }
 }
 
 void CoreLoop::refused(const Endpoint& by) {
@@ -142,12 +151,29 @@ void CoreLoop::closed(StreamId id) {
 
 // ---- the turn
 
-void CoreLoop::begin_turn() {
+void CoreLoop::open_turn() {
     if (turn_open_) return;
     turn_open_ = true;
     turn_began_ = steady_clock::now();
     now_ = read_clocks();
-    asio::post(io_, [this] { end_turn(); });
+}
+
+void CoreLoop::begin_turn() {
+    open_turn();
+    if (end_posted_) return;
+    end_posted_ = true;
+    asio::post(io_, [this] {
+        end_posted_ = false;
+        end_turn();
+    });
+}
+
+void CoreLoop::end_turn_if_alone() {
+    if (end_posted_ || queued_.load() > 0) {
+        begin_turn();
+    } else {
+        end_turn();
+    }
 }
 
 void CoreLoop::end_turn() {
@@ -219,7 +245,8 @@ void CoreLoop::timer_fired(SteadyTime due) {
         ++turns_.stalls;
         socket_.drain(kStallDatagrams);
     }
-    begin_turn();
+    open_turn();
+    end_turn_if_alone();
 }
 
 // ---- effects

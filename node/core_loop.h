@@ -28,8 +28,9 @@ namespace node {
 // A turn begins with the first input and ends in a handler that is posted at that moment. So every
 // input that is queued by then belongs to it, shares one Output, one transaction and one View, and
 // while that transaction waits for the disk the next turn's inputs gather: batches grow with the
-// load by themselves, and an idle node answers at once. Nothing polls: the timer stands at the
-// earliest moment at which the core, the store or the view has something to do.
+// load by themselves, and an idle node answers at once. Where nobody else can be waiting (the
+// timer, the last datagram) the turn ends without that handler. Nothing polls: the timer stands at
+// the earliest moment at which the core, the store or the view has something to do.
 class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Effects {
   public:
     // All must outlive the loop. The rows that `core` has restored are listed from the start.
@@ -70,6 +71,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     static constexpr std::chrono::milliseconds kWorthRearming{100};
 
     void datagram(const gossip::Endpoint& from, gossip::Bytes bytes) override;
+    void datagrams_read(bool last) override;
     void refused(const gossip::Endpoint& by) override;
     void accepted(gossip::StreamId id, const gossip::Endpoint& from) override;
     void received(gossip::StreamId id, gossip::Bytes frame) override;
@@ -83,7 +85,9 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     void publish(const gossip::Output& out) override;
 
     void run_work(const Work& work, Done done);
-    void begin_turn();
+    void open_turn();
+    void begin_turn();  // opens it, if none is, and posts its end
+    void end_turn_if_alone();
     void end_turn();
     void finish_output();
     void publish_now();
@@ -107,6 +111,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     std::vector<Done> dones_;
     SteadyTime turn_began_;
     bool turn_open_ = false;
+    bool end_posted_ = false;
     TurnStats turns_;
 
     // Rows of peers may wait a little for their View while Views are expensive.

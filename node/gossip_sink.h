@@ -11,6 +11,8 @@ class GossipSink {
   public:
     virtual ~GossipSink() = default;
     virtual void datagram(const gossip::Endpoint& from, gossip::Bytes bytes) = 0;
+    // After the datagrams of one read; `last`: no other was there.
+    virtual void datagrams_read(bool last) = 0;
     // The host of this address said that nobody listens there.
     virtual void refused(const gossip::Endpoint& by) = 0;
     virtual void accepted(gossip::StreamId id, const gossip::Endpoint& from) = 0;

@@ -167,7 +167,7 @@ void GossipSocket::stop() {
 void GossipSocket::wait() {
     socket_.async_wait(udp::socket::wait_read, [this](std::error_code problem) {
         if (problem || !running_) return;
-        read_batch();
+        sink_.datagrams_read(read_batch() < kBatch);
         if (running_) wait();
     });
 }

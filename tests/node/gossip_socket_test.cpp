@@ -30,6 +30,7 @@ struct Ear final : node::GossipSink {
     void datagram(const Endpoint& from, Bytes bytes) override {
         datagrams.emplace_back(from, gossip::as_text(bytes));
     }
+    void datagrams_read(bool) override {}
     void refused(const Endpoint& by) override { refusals.push_back(by); }
     void accepted(StreamId id, const Endpoint&) override { accepted_ids.push_back(id); }
     void received(StreamId id, Bytes frame) override {
