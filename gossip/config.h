@@ -22,7 +22,7 @@ struct Config {
     milliseconds ping_retry{250};      // a lost ping is repeated after this
     unsigned ping_tries = 2;           // and after so many the jury is asked
     milliseconds suspicion{2000};      // W: SUSPECT -> DEAD at the accuser, 3 W elsewhere
-    milliseconds refused{500};         // the same, after a refusal that others confirm
+    milliseconds refused{300};         // the same, after a refusal that others confirm
     milliseconds seed_retry_min{250};  // back-off between pings of an unanswering seed
     milliseconds seed_retry_max{10'000};
     milliseconds rejoin_period{10'000};  // one DEAD member, or a seed that is not ALIVE
