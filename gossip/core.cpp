@@ -152,6 +152,54 @@ void Core::census(Now now, Output& out) {
     }
 }
 
+void Core::set_answer(std::uint64_t topic, const PollAnswer& answer) {
+    if (answer == PollAnswer{}) {
+        impl_->answers.erase(topic);
+    } else {
+        impl_->answers[topic] = answer;
+    }
+}
+
+void Core::poll(std::uint64_t topic, Now now, Output& out) {
+    if (impl_->polls.size() >= kMaxPolls) impl_->polls.clear();
+    std::erase_if(impl_->asked_topics,
+                  [topic](const auto& asked) { return asked.second == topic; });
+    if (impl_->asked_topics.size() > impl_->config.max_members) impl_->asked_topics.clear();
+    impl_->polls[topic].clear();
+    for (const Member& member : impl_->members.all()) {
+        if (member.id == impl_->self.id || !member.reachable()) continue;
+        Probe probe;
+        probe.target = member.id;
+        probe.to = member.gossip;
+        impl_->send_ping(probe, true, {now, out}, topic);
+    }
+}
+
+Polled Core::polled(std::uint64_t topic) const {
+    Polled p;
+    const auto own = impl_->answers.find(topic);
+    const PollAnswer ours = own == impl_->answers.end() ? PollAnswer{} : own->second;
+    p.oldest_epoch = ours.epoch;
+    const auto poll = impl_->polls.find(topic);
+    for (const Member& member : impl_->members.all()) {
+        if (!member.reachable()) continue;
+        ++p.nodes;
+        if (member.id == impl_->self.id) {
+            ++p.agreeing;
+            continue;
+        }
+        const PollAnswer* theirs = nullptr;
+        if (poll != impl_->polls.end()) {
+            const auto heard = poll->second.find(member.id);
+            if (heard != poll->second.end()) theirs = &heard->second;
+        }
+        if (theirs == nullptr) ++p.unheard;
+        if (theirs != nullptr && *theirs == ours) ++p.agreeing;
+        p.oldest_epoch = std::min(p.oldest_epoch, theirs ? theirs->epoch : 0);
+    }
+    return p;
+}
+
 void Core::ask_owners(const std::vector<std::string>& addresses, Now now, Output& out) {
     impl_->ask_owners(addresses, {now, out});
 }
@@ -228,6 +276,7 @@ void Output::clear() {
     arena.clear();
     streams.clear();
     touched.clear();
+    outranked.clear();
     beliefs.clear();
     events.clear();
     members_changed = false;

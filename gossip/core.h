@@ -7,6 +7,7 @@
 
 #include "gossip/config.h"
 #include "gossip/output.h"
+#include "gossip/wire.h"
 
 namespace gossip {
 
@@ -21,7 +22,8 @@ struct Identity {
     std::string http;  // host:port of our API, for people and redirects
 };
 
-// A write that an application or an operator asks this node for.
+// A write that an application or an operator asks this node for. Each write of an app begins an
+// epoch: the stamp of that write, kept when the row is only stamped anew.
 struct LocalWrite {
     RecordKind kind = RecordKind::instance;
     std::string key;
@@ -33,7 +35,7 @@ struct LocalWrite {
     // it the write is this node's own act (delete, operator) and always wins over what it knows.
     bool timed_by_application = true;
     // Only this version may be replaced: compare-and-set. Stamp{0}: there must be none, or a
-    // tombstone.
+    // tombstone. Of an app it is the epoch.
     bool conditional = false;
     Stamp if_stamp;
     // The same content, too, is a new version of this node's own, whoever owned the row: the
@@ -82,6 +84,14 @@ struct Agreement {
     std::uint32_t nodes = 0;  // alive, including this one
     std::uint32_t agreeing = 0;
     std::uint32_t unheard = 0;  // of the others: no answer to the last census yet
+};
+
+// What the live nodes answer about one topic, as far as they have answered the last poll of it.
+struct Polled {
+    std::uint32_t nodes = 0;         // alive, including this one
+    std::uint32_t agreeing = 0;      // that answer what this one does
+    std::uint32_t unheard = 0;       // of the others
+    std::uint64_t oldest_epoch = 0;  // of all that are alive; 0 while somebody has not answered
 };
 
 // What a node that is to be simulated thousands of times shares with its likes.
@@ -137,6 +147,15 @@ class Core {
     NodeId exchange_now(Now now, Output& out);
     // Asks every live member for its fingerprint; agreement() counts the answers.
     void census(Now now, Output& out);
+
+    // What this node answers when it is asked about a topic (any word but 0); an empty answer ends
+    // it. The caller bounds their number.
+    void set_answer(std::uint64_t topic, const PollAnswer& answer);
+    // Asks every live member about it; polled() counts the answers. Of so many topics at a
+    // time.
+    void poll(std::uint64_t topic, Now now, Output& out);
+    [[nodiscard]] Polled polled(std::uint64_t topic) const;
+    static constexpr std::size_t kMaxPolls = 64;
 
     // Asks the owners of these instances when they were last renewed: what they say is `touched`.
     void ask_owners(const std::vector<std::string>& addresses, Now now, Output& out);

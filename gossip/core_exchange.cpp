@@ -22,14 +22,16 @@ Digest Core::Impl::digest(Now now) const {
             table.fingerprint()};
 }
 
-void Core::Impl::send_ping(Probe probe, bool census, const Turn& t) {
+void Core::Impl::send_ping(Probe probe, bool census, const Turn& t, std::uint64_t topic) {
     const bool stranger = probe.target == NodeId{};
     Ping ping;
     ping.digest = digest(t.now);
     ping.census = census;
     ping.wide = probe.wide;
+    ping.topic = topic;
     encode(ping, stranger ? kJoinPad : 0, sender.begin(MessageType::ping, t.out));
     sender.finish(probe.to, t.out);
+    if (topic != 0) asked_topics[sender.last_seq()] = topic;
     if (census) return;
     probe.seq = sender.last_seq();
     probe.sent = t.now.mono;
@@ -65,6 +67,10 @@ void Core::Impl::receive_ping(const Header& header, Bytes body, std::size_t size
         } else {
             ++counters.ingress_limited;
         }
+    }
+    if (ping->topic != 0 && ack.status == AckStatus::same) {
+        const auto known = answers.find(ping->topic);
+        ack.answer = known == answers.end() ? PollAnswer{} : known->second;
     }
     encode(ack, sender.begin(MessageType::ack, t.out));
     const std::size_t sent = sender.finish(from, t.out);
@@ -111,6 +117,15 @@ void Core::Impl::answer(const Ping& ping, const Member* member, std::size_t size
     ++counters.diffs;
 }
 
+// Which poll it answers is known by its number; what answers none is dropped.
+void Core::Impl::learn(const Ack& ack, NodeId from) {
+    const auto asked = asked_topics.find(ack.ping_seq);
+    if (asked == asked_topics.end()) return;
+    const auto poll = polls.find(asked->second);
+    if (poll != polls.end()) poll->second[from] = *ack.answer;
+    asked_topics.erase(asked);
+}
+
 void Core::Impl::receive_ack(const Header& header, Bytes body, const Endpoint& from,
                              const Turn& t) {
     const std::optional<Ack> ack = decode_ack(body);
@@ -119,6 +134,7 @@ void Core::Impl::receive_ack(const Header& header, Bytes body, const Endpoint& f
         return;
     }
     heard(header.from, ack->digest);
+    if (ack->answer) learn(*ack, header.from);
     for (const Inquest& inquest :
          detector.inquests.answered(ack->ping_seq, from, header.from, t.now.mono)) {
         vote(inquest, t);

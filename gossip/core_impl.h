@@ -49,6 +49,9 @@ struct Core::Impl {
     void forget_old(const Turn& t);
     void wipe(const Turn& t);
     void refresh_own_rows(const Turn& t);
+    // Old enough to be stamped anew, long before it would fall below the horizon.
+    [[nodiscard]] bool ages(const Record& record, Now now) const;
+    [[nodiscard]] bool heir_to(const Record& record) const;
     void leave(const Turn& t);
     void linger(const Turn& t);
     [[nodiscard]] Wall::time_point wall(Now now) const { return clock.corrected(now); }
@@ -89,6 +92,7 @@ struct Core::Impl {
     // ---- core_exchange.cpp: pings, acks and what they find
     void receive_ping(const Header& header, Bytes body, std::size_t size, const Endpoint& from,
                       const Turn& t);
+    void learn(const Ack& ack, NodeId from);
     void receive_ack(const Header& header, Bytes body, const Endpoint& from, const Turn& t);
     void receive_want(Bytes body, const Endpoint& from, const Turn& t);
     void receive_renew(Bytes body, const Turn& t);
@@ -96,7 +100,7 @@ struct Core::Impl {
     [[nodiscard]] bool misses_most(std::uint32_t rows, std::uint32_t of) const;
     [[nodiscard]] bool needs_snapshot(std::uint32_t ours, std::uint32_t theirs) const;
     void reconcile(const Ack& ack, const Probe& probe, NodeId peer, const Turn& t);
-    void send_ping(Probe probe, bool census, const Turn& t);
+    void send_ping(Probe probe, bool census, const Turn& t, std::uint64_t topic = 0);
     void push(const Endpoint& to, const Turn& t);
     [[nodiscard]] Digest digest(Now now) const;
     bool allow_diff(const Endpoint& from, Mono::time_point now);
@@ -229,6 +233,9 @@ struct Core::Impl {
         std::uint32_t rows = 0;
     };
     std::map<NodeId, Heard> heard_digests;
+    std::map<std::uint32_t, std::uint64_t> asked_topics;          // by number of the ping
+    std::map<std::uint64_t, PollAnswer> answers;                  // by topic: our own
+    std::map<std::uint64_t, std::map<NodeId, PollAnswer>> polls;  // by topic: what others answered
 
     // Records that a peer misses, to be sent once those that we wanted from it have arrived.
     struct Push {

@@ -29,6 +29,11 @@ RecordFields fields_of(const LocalWrite& w, NodeId owner, Stamp stamp) {
     return f;
 }
 
+// What If-Match compares.
+Stamp version_of(const Record& record) {
+    return record.kind() == RecordKind::app ? Stamp{rank(record).epoch} : record.stamp();
+}
+
 // The moment that a write with this last_update counts as: "newest last_update wins" has to hold
 // across nodes that have not met, and a row must never be born below the horizon.
 std::uint64_t effective_ms(const LocalWrite& w, Wall::time_point wall) {
@@ -59,6 +64,9 @@ Merge Core::Impl::accept(Bytes bytes, Path path, NodeId from, const Turn& t) {
     switch (verdict) {
         case Merge::known:
             correct(*parsed, from, t);
+            if (parsed->kind == RecordKind::app && !table.find_digest(digest)) {
+                t.out.outranked.push_back(Record::adopt(bytes, *parsed, digest));
+            }
             return verdict;
         case Merge::below_horizon:
             ++counters.below_horizon;
@@ -83,6 +91,7 @@ Merge Core::Impl::accept(Bytes bytes, Path path, NodeId from, const Turn& t) {
     Record replaced;
     CHECK(table.merge(record, wall(t.now), &replaced) == Merge::fresh);
     if (replaced) renewed_elsewhere.erase(replaced.digest());
+    if (replaced && replaced.kind() == RecordKind::app) t.out.outranked.push_back(replaced);
     t.out.behind.push_back(record);
     // What a stream brings is not passed on: whoever else misses it finds it by its own sketch.
     const milliseconds old = age(record, t.now);
@@ -168,7 +177,7 @@ PutResult Core::Impl::put(const LocalWrite& w, const Turn& t) {
     const Record* found = table.find(w.kind, w.key);
     const Record current = found ? *found : Record{};
     const bool live = current && !current.tombstone();
-    if (w.conditional && (live ? current.stamp() : Stamp{}) != w.if_stamp) {
+    if (w.conditional && (live ? version_of(current) : Stamp{}) != w.if_stamp) {
         return {PutStatus::conflict, live ? current : Record{}};
     }
     if (w.tombstone && !live) return {PutStatus::not_found, {}};
@@ -192,7 +201,8 @@ PutResult Core::Impl::put(const LocalWrite& w, const Turn& t) {
     }
     Stamp stamp = Stamp::at_ms(std::max(effective_ms(w, wall(t.now)), table.horizon_ms() + 1));
     if (current) stamp = {std::max(stamp.value, current.stamp().value + 1)};
-    const RecordFields fields = fields_of(w, self.id, stamp);
+    RecordFields fields = fields_of(w, self.id, stamp);
+    if (w.kind == RecordKind::app) fields.last_update = stamp.value;
     if (Record::encoded_size(fields) > kMaxRecordBytes) return {PutStatus::too_large, current};
     const Record record = Record::make(fields, config.key);
     // Fails only if the row's stamp is as far ahead as stamps may be: the writer has to wait.
@@ -204,6 +214,10 @@ PutResult Core::Impl::put(const LocalWrite& w, const Turn& t) {
 // becomes one datagram, so that load balancers do not flip ownership. `updated` means: neither, the
 // caller has to take the row over with a new version.
 PutResult Core::Impl::renew(const LocalWrite& w, const Record& current, const Turn& t) {
+    if (w.kind == RecordKind::app) return {PutStatus::renewed, current};
+    if (w.kind == RecordKind::version) {  // no lease, but whoever knows of it keeps it alive
+        return {ages(current, t.now) ? PutStatus::updated : PutStatus::renewed, current};
+    }
     if (current.owner() == self.id) {
         leases.renew(w.key, w.last_update, Mono::duration{std::int64_t{w.ttl_s} * 1000},
                      t.now.mono);

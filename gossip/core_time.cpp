@@ -152,6 +152,7 @@ void Core::Impl::wipe(const Turn& t) {
     t.out.behind.clear();
     t.out.removed.clear();
     t.out.touched.clear();
+    t.out.outranked.clear();
     t.out.wiped = true;
     table = Table(limits(config));
     members.clear();
@@ -166,13 +167,28 @@ void Core::Impl::wipe(const Turn& t) {
     announce(t);
 }
 
+bool Core::Impl::ages(const Record& record, Now now) const {
+    return age(record, now) >= config.horizon / kRefreshShare;
+}
+
+// The next on the ring cares for the rows of the cluster that a lost node has left behind. Two that
+// do not agree who that is write the same, and one of both stays.
+bool Core::Impl::heir_to(const Record& record) const {
+    if (record.kind() != RecordKind::app) return false;
+    const Member* owner = members.find(record.owner());
+    if (owner && owner->reachable()) return false;
+    const Member* next = members.successor(record.owner());
+    return !next || next->id == self.id;
+}
+
 void Core::Impl::refresh_own_rows(const Turn& t) {
     next_refresh = t.now.mono + config.horizon / kRefreshScans;
-    const milliseconds old = config.horizon / kRefreshShare;
     std::vector<Record> due;
     for (std::uint32_t slot = 0; slot < table.slots(); ++slot) {
         const Record* record = table.at(slot);
-        if (!record || record->owner() != self.id || age(*record, t.now) < old) continue;
+        if (!record || !ages(*record, t.now)) continue;
+        const bool ours = record->owner() == self.id && record->kind() != RecordKind::version;
+        if (!ours && !heir_to(*record)) continue;
         if (!record->tombstone() && !record->expired()) due.push_back(*record);
     }
     for (const Record& record : due) {
@@ -182,6 +198,7 @@ void Core::Impl::refresh_own_rows(const Turn& t) {
             continue;
         }
         RecordFields f = record.fields();
+        f.owner = self.id;
         f.stamp = Stamp::after(record.stamp(), wall(t.now));
         merge_own(Record::make(f, config.key), t);
     }

@@ -68,6 +68,9 @@ struct Output {
     std::string arena;  // the bytes of `datagrams`
     std::vector<StreamAction> streams;
     std::vector<Touch> touched;  // renewed leases: for the view only
+    // Versions of apps that a greater one has replaced or kept out: somebody's decision, which must
+    // not disappear silently.
+    std::vector<Record> outranked;
     // What readers should believe of members, whatever the records say. After these: a later
     // record of the member counts again.
     struct Belief {
@@ -84,7 +87,7 @@ struct Output {
     }
     [[nodiscard]] bool view_changed() const {
         return !durable.empty() || !behind.empty() || !removed.empty() || !touched.empty() ||
-               members_changed || wiped;
+               !outranked.empty() || members_changed || wiped;
     }
     void clear();  // keeps the capacity, for the next turn
 };

@@ -14,7 +14,15 @@ namespace gossip {
 
 // What a record describes. Other values are legal on the wire: a node relays kinds that it does
 // not know, because a cluster is itself upgraded node by node.
-enum class RecordKind : std::uint8_t { node = 1, instance = 2, app = 3 };
+enum class RecordKind : std::uint8_t {
+    node = 1,
+    instance = 2,
+    // What operators decided about an application. Belongs to the cluster: when the node that wrote
+    // it is gone, another keeps it alive. Versions of it order by epoch first.
+    app = 3,
+    // Of an application: when it was first seen. Kept by whoever writes it again.
+    version = 4,
+};
 
 // Largest canonical form of a record, so that any record fits one datagram with its headers.
 constexpr std::size_t kMaxRecordBytes = 1100;
@@ -26,7 +34,7 @@ struct RecordFields {
     bool expired = false;    // its owner saw its lease lapse
     Stamp stamp;
     NodeId owner;                   // the node that watches the lease; 0: nobody
-    std::uint64_t last_update = 0;  // Unix seconds as the application said them, verbatim
+    std::uint64_t last_update = 0;  // Unix seconds as the application said them; an app's epoch
     std::uint32_t ttl_s = 0;        // lease, in seconds; 0: none
     std::string_view key;
     std::string_view value;
@@ -102,14 +110,23 @@ class Record {
 };
 
 // The order of versions of one key: the greater wins. Total, because two records with equal stamps
-// and equal digests are equal.
+// and equal digests are equal. The epoch, which only apps have, comes first: a decision that is
+// stamped anew to stay above the horizon must not win over a later one from behind a partition.
 struct Rank {
+    std::uint64_t epoch = 0;
     Stamp stamp;
     std::uint64_t digest = 0;
     auto operator<=>(const Rank&) const = default;
 };
+inline std::uint64_t epoch_of(const RecordFields& fields) {
+    return fields.kind == RecordKind::app ? fields.last_update : 0;
+}
+inline Rank rank(const RecordFields& fields, std::uint64_t digest) {
+    return {epoch_of(fields), fields.stamp, digest};
+}
 inline Rank rank(const Record& record) {
-    return {record.stamp(), record.digest()};
+    if (record.kind() == RecordKind::app) return rank(record.fields(), record.digest());
+    return {0, record.stamp(), record.digest()};
 }
 
 }  // namespace gossip

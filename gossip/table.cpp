@@ -64,19 +64,17 @@ std::uint32_t Table::key_hash(RecordKind kind, std::string_view key) const {
     return static_cast<std::uint32_t>(siphash(seed, as_bytes(key)));
 }
 
-Merge Table::judge(Stamp stamp, std::uint64_t digest, const Record* current,
-                   Wall::time_point now) const {
-    if (stamp.ms() <= horizon_ms_) return Merge::below_horizon;
-    if (stamp.ms() > ms_of(now) + limits_.max_ahead_ms) return Merge::from_future;
-    if (current) {
-        return rank(*current) >= Rank{stamp, digest} ? Merge::known : Merge::fresh;
-    }
+Merge Table::judge(const Rank& next, const Record* current, Wall::time_point now) const {
+    if (next.stamp.ms() <= horizon_ms_) return Merge::below_horizon;
+    if (next.stamp.ms() > ms_of(now) + limits_.max_ahead_ms) return Merge::from_future;
+    if (next.epoch > next.stamp.value) return Merge::from_future;
+    if (current) return rank(*current) >= next ? Merge::known : Merge::fresh;
     return size_ >= limits_.max_rows ? Merge::full : Merge::fresh;
 }
 
 Merge Table::consider(const RecordFields& fields, std::uint64_t digest,
                       Wall::time_point now) const {
-    return judge(fields.stamp, digest, find(fields.kind, fields.key), now);
+    return judge(rank(fields, digest), find(fields.kind, fields.key), now);
 }
 
 Merge Table::merge(const Record& record, Wall::time_point now, Record* replaced) {
@@ -89,7 +87,7 @@ Merge Table::merge(const Record& record, Wall::time_point now, Record* replaced)
     } else if (base_) {
         current = base_->find(record.kind(), record.key());
     }
-    const Merge verdict = judge(record.stamp(), record.digest(), current, now);
+    const Merge verdict = judge(rank(record), current, now);
     if (verdict != Merge::fresh) return verdict;
 
     Record previous = current ? *current : Record{};

@@ -75,8 +75,7 @@ class Table {
         [[nodiscard]] std::uint32_t vacant();
     };
     [[nodiscard]] std::uint32_t key_hash(RecordKind kind, std::string_view key) const;
-    [[nodiscard]] Merge judge(Stamp stamp, std::uint64_t digest, const Record* current,
-                              Wall::time_point now) const;
+    [[nodiscard]] Merge judge(const Rank& next, const Record* current, Wall::time_point now) const;
     [[nodiscard]] bool shadowed(const Record& base_row) const;
     void erase(std::uint32_t own_slot);
     void own_everything();

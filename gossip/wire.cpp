@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint8_t kPingCensus = 1;
 constexpr std::uint8_t kPingWide = 2;
+constexpr std::uint8_t kPingTopic = 4;
 constexpr std::size_t kEndpointBytes = 18;
 
 void write(Writer& w, const Cell& cell) {
@@ -93,7 +94,9 @@ void finish_datagram(std::string& out, std::size_t start, std::size_t room) {
 void encode(const Ping& ping, std::size_t pad, std::string& out) {
     Writer w{out};
     write(w, ping.digest);
-    w.u8(static_cast<std::uint8_t>((ping.census ? kPingCensus : 0) | (ping.wide ? kPingWide : 0)));
+    w.u8(static_cast<std::uint8_t>((ping.census ? kPingCensus : 0) | (ping.wide ? kPingWide : 0) |
+                                   (ping.topic ? kPingTopic : 0)));
+    if (ping.topic != 0) w.u64(ping.topic);
     out.append(pad, '\0');
 }
 
@@ -104,6 +107,7 @@ std::optional<Ping> decode_ping(Bytes body) {
     const std::uint8_t flags = r.u8();
     ping.census = (flags & kPingCensus) != 0;
     ping.wide = (flags & kPingWide) != 0;
+    if ((flags & kPingTopic) != 0) ping.topic = r.u64();
     if (!r.ok()) return std::nullopt;
     return ping;
 }
@@ -115,6 +119,11 @@ void encode(const Ack& ack, std::string& out) {
     w.u8(static_cast<std::uint8_t>(ack.status));
     switch (ack.status) {
         case AckStatus::same:
+            if (ack.answer) {
+                w.u64(ack.answer->epoch);
+                w.u64(ack.answer->word);
+            }
+            break;
         case AckStatus::snapshot:
             break;
         case AckStatus::diff:
@@ -137,6 +146,10 @@ std::optional<Ack> decode_ack(Bytes body) {
     const std::uint8_t status = r.u8();
     if (!r.ok() || status > static_cast<std::uint8_t>(AckStatus::busy)) return std::nullopt;
     ack.status = static_cast<AckStatus>(status);
+    if (ack.status == AckStatus::same && r.left() >= 16) {
+        const std::uint64_t epoch = r.u64();
+        ack.answer = PollAnswer{epoch, r.u64()};
+    }
     if (ack.status == AckStatus::diff) {
         const std::size_t count = r.u8();
         if (count == 0 || count > kMaxDiffCells || r.left() < count * kCellBytes) {

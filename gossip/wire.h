@@ -72,10 +72,19 @@ struct Digest {
     Cell fingerprint;
 };
 
+// What a node makes of something that its shell has named: of an app, the epoch that it knows and a
+// hash of the plan that it follows.
+struct PollAnswer {
+    std::uint64_t epoch = 0;
+    std::uint64_t word = 0;
+    bool operator==(const PollAnswer&) const = default;
+};
+
 struct Ping {
     Digest digest;
-    bool census = false;  // only the digest is wanted, never a difference
-    bool wide = false;    // the last difference did not decode: send as many cells as fit
+    bool census = false;      // only the digest is wanted, never a difference
+    bool wide = false;        // the last difference did not decode: send as many cells as fit
+    std::uint64_t topic = 0;  // that the ack should answer a poll of; 0: none
 };
 // `pad` bytes of zeros follow: an unknown node's reply is at most three times its request.
 void encode(const Ping& ping, std::size_t pad, std::string& out);
@@ -92,8 +101,9 @@ struct Ack {
     std::uint32_t ping_seq = 0;
     Digest digest;
     AckStatus status = AckStatus::same;
-    std::vector<Cell> cells;  // diff only, at most kMaxDiffCells
-    Endpoint redirect;        // busy only
+    std::vector<Cell> cells;                          // diff only, at most kMaxDiffCells
+    Endpoint redirect;                                // busy only
+    std::optional<PollAnswer> answer = std::nullopt;  // same only, if the ping had a topic
 };
 constexpr std::size_t kMinDiffCells = 16;
 constexpr std::size_t kMaxDiffCells = 96;

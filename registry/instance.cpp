@@ -8,6 +8,7 @@
 
 #include "gossip/bytes.h"
 #include "registry/json.h"
+#include "registry/text.h"
 
 namespace registry {
 namespace {
@@ -104,32 +105,6 @@ const char* address_problem(std::string_view address) {
     return nullptr;
 }
 
-struct TextRule {
-    std::string_view name;
-    std::size_t min;
-    std::size_t max;
-};
-
-// Text that people read in lists and logs: whatever they write, but nothing that moves a cursor.
-Problem check_text(const TextRule& rule, std::string_view text) {
-    const auto broken = [&](const std::string& why) {
-        return invalid(std::string(rule.name) + " " + in_quotes(text) + " " + why);
-    };
-    if (text.size() < rule.min) return broken("is empty: give at least one character");
-    if (text.size() > rule.max) {
-        return broken("has " + std::to_string(text.size()) + " B, above the limit of " +
-                      std::to_string(rule.max) + " B");
-    }
-    if (!valid_utf8(text)) return broken("is not UTF-8");
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto c = static_cast<unsigned char>(text[i]);
-        // C0 and DEL; C1 (U+0080..U+009F) is C2 80..9F.
-        const bool c1 = c == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0;
-        if (c < 0x20 || c == 0x7f || c1) return broken("contains a control character");
-    }
-    return std::nullopt;
-}
-
 // The rules that hold for what peers send, too.
 Problem check(const Instance& x) {
     if (Problem p = check_address(x.address)) return p;
@@ -144,12 +119,9 @@ Problem check(const Instance& x) {
     return check_metadata(x.metadata);
 }
 
-// Behind everything that the first release wrote. A kind that this release does not know is left to
-// a later one, with what follows it.
-std::optional<Check> read_check(gossip::Reader& r) {
-    if (!r.ok() || r.left() == 0) return std::nullopt;
-    const auto kind = static_cast<Check::Kind>(r.u8());
-    if (kind != Check::Kind::http && kind != Check::Kind::tcp) return std::nullopt;
+constexpr std::uint8_t kNoCheck = 0;
+
+Check read_check(gossip::Reader& r, Check::Kind kind) {
     Check check;
     check.kind = kind;
     check.target = r.text();
@@ -159,6 +131,42 @@ std::optional<Check> read_check(gossip::Reader& r) {
     check.interval_ms = static_cast<std::uint32_t>(interval);
     check.timeout_ms = static_cast<std::uint32_t>(timeout);
     return check;
+}
+
+// Behind everything that the first release wrote: a check, then the rollout's fields. A kind of
+// check that this release does not know is left to a later one, with what follows it.
+void read_tail(gossip::Reader& r, Instance& x) {
+    if (!r.ok() || r.left() == 0) return;
+    const std::uint8_t kind = r.u8();
+    const bool http = kind == static_cast<std::uint8_t>(Check::Kind::http);
+    const bool tcp = kind == static_cast<std::uint8_t>(Check::Kind::tcp);
+    if (http || tcp) {
+        x.check = read_check(r, http ? Check::Kind::http : Check::Kind::tcp);
+    } else if (kind != kNoCheck) {
+        return;
+    }
+    if (!r.ok() || r.left() == 0) return;
+    const std::uint64_t protocol = r.varint();
+    if (protocol > UINT32_MAX) r.fail();
+    x.protocol = static_cast<std::uint32_t>(protocol);
+    x.acked_epoch = r.varint();
+    x.closed_epoch = r.varint();
+}
+
+void write_tail(gossip::Writer& w, const Instance& x) {
+    const bool more = x.protocol != 0 || x.acked_epoch != 0 || x.closed_epoch != 0;
+    if (x.check) {
+        w.u8(static_cast<std::uint8_t>(x.check->kind));
+        w.text(x.check->target);
+        w.varint(x.check->interval_ms);
+        w.varint(x.check->timeout_ms);
+    } else if (more) {
+        w.u8(kNoCheck);
+    }
+    if (!more) return;
+    w.varint(x.protocol);
+    w.varint(x.acked_epoch);
+    w.varint(x.closed_epoch);
 }
 
 bool full(const Instance& x) {
@@ -215,14 +223,23 @@ Result<Instance> validated(Instance instance) {
 Change change(const Instance& before, const Instance& after) {
     if (before.app_name != after.app_name || before.version != after.version ||
         before.incarnation != after.incarnation || before.phase != after.phase ||
+        before.protocol != after.protocol || before.closed_epoch != after.closed_epoch ||
         before.ready_to_close != after.ready_to_close ||
         (before.sessions == 0) != (after.sessions == 0) || full(before) != full(after)) {
         return Change::state;
     }
     const bool same = before.capacity == after.capacity && before.sessions == after.sessions &&
                       before.zone == after.zone && before.metadata == after.metadata &&
-                      before.ttl_s == after.ttl_s && before.check == after.check;
+                      before.ttl_s == after.ttl_s && before.check == after.check &&
+                      before.acked_epoch == after.acked_epoch;
     return same ? Change::none : Change::content;
+}
+
+void continue_life(const Instance& before, Instance& after) {
+    if (before.incarnation != after.incarnation || before.app_name != after.app_name) return;
+    after.phase = std::max(before.phase, after.phase);
+    after.acked_epoch = std::max(before.acked_epoch, after.acked_epoch);
+    after.closed_epoch = std::max(before.closed_epoch, after.closed_epoch);
 }
 
 gossip::LocalWrite encode(const Instance& instance) {
@@ -242,12 +259,7 @@ gossip::LocalWrite encode(const Instance& instance) {
     w.u8(instance.ready_to_close ? kReadyToClose : 0);
     w.text(instance.zone);
     w.text(instance.metadata == "{}" ? std::string_view{} : instance.metadata);
-    if (instance.check) {
-        w.u8(static_cast<std::uint8_t>(instance.check->kind));
-        w.text(instance.check->target);
-        w.varint(instance.check->interval_ms);
-        w.varint(instance.check->timeout_ms);
-    }
+    write_tail(w, instance);
     return write;
 }
 
@@ -269,7 +281,7 @@ Result<Instance> decode(const gossip::RecordFields& fields) {
     x.ready_to_close = (r.u8() & kReadyToClose) != 0;
     x.zone = r.text();
     const std::string_view metadata = r.text();
-    x.check = read_check(r);
+    read_tail(r, x);
     if (!r.ok() || phase >= kPhaseNames.size() || capacity > UINT32_MAX || sessions > UINT32_MAX) {
         return Error{Errc::malformed, "instance " + in_quotes(fields.key) +
                                           " whose bytes end early or hold impossible numbers"};
@@ -297,8 +309,9 @@ std::optional<Check> decode_check(const gossip::RecordFields& fields) {
     r.u8();      // ready_to_close
     r.text();    // zone
     r.text();    // metadata
-    std::optional<Check> check = read_check(r);
-    return r.ok() ? check : std::nullopt;
+    Instance x;
+    read_tail(r, x);
+    return r.ok() ? std::move(x.check) : std::nullopt;
 }
 
 }  // namespace registry

@@ -58,13 +58,19 @@ struct Instance {
     Phase phase = Phase::running;
     std::uint32_t capacity = 0;   // seats; 0: unknown or unlimited
     std::uint32_t sessions = 0;   // seats taken; may exceed capacity for a moment
+    std::uint32_t protocol = 0;   // of its clients; 0: any
     bool ready_to_close = false;  // the server's consent to be stopped; does not change its state
     std::string zone;
     std::string metadata = "{}";    // a JSON object as canonical text: keys sorted, no white space
     std::uint64_t last_update = 0;  // Unix seconds as the application said them; 0 is legal
     std::uint32_t ttl_s = kDefaultTtl;  // its lease: 1..kMaxTtl seconds
     std::optional<Check> check;         // how its node asks after it; none: it heartbeats itself
-    gossip::NodeId owner;               // the node that watches the lease; set by gossip
+    // The epoch of the rollout in which the server said that it knows it is draining; 0: in none.
+    std::uint64_t acked_epoch = 0;
+    // Nonzero: it was fenced, in this epoch of its app's rollout or 1 without one. It has no
+    // sessions and takes none any more, in this incarnation.
+    std::uint64_t closed_epoch = 0;
+    gossip::NodeId owner;  // the node that watches the lease; set by gossip
     bool operator==(const Instance&) const = default;
 };
 
@@ -84,10 +90,15 @@ struct Instance {
 // once; other content may wait for its turn (LocalWrite::coalesce).
 enum class Change : std::uint8_t {
     none,     // a heartbeat; last_update and owner do not count
-    content,  // capacity, sessions within (empty, full), zone, metadata, ttl, check
-    state,    // app, version, incarnation, phase, ready_to_close, empty or full from or to
+    content,  // capacity, sessions within (empty, full), zone, metadata, ttl, check, acked_epoch
+    state,    // app, version, incarnation, phase, protocol, ready_to_close, closed_epoch, empty or
+              // full from or to
 };
 [[nodiscard]] Change change(const Instance& before, const Instance& after);
+
+// What a registration cannot take back while the server lives, i.e. within one incarnation: the
+// phase moves forward only, and what was fenced stays so.
+void continue_life(const Instance& before, Instance& after);
 
 // The write that registers a valid instance. The caller sets `coalesce` and conditions.
 // About 60 ns; the value is about 30 B without metadata.

@@ -17,20 +17,34 @@ std::size_t digits(std::uint64_t number) {
     return count;
 }
 
-// `,"check":{...}`; empty without one, as most rows are.
-std::string check_member(const Instance& x) {
-    std::string member;
-    if (!x.check) return member;
-    member += ",\"check\":";
-    append_check(member, *x.check);
-    return member;
+void append_epoch(std::string& out, std::string_view member, std::uint64_t epoch) {
+    if (epoch == 0) return;
+    out += member;
+    append_number(out, epoch);
+    out += '"';
+}
+
+// `,"check":{...},...`; empty for most rows.
+std::string optional_members(const Instance& x) {
+    std::string members;
+    if (x.check) {
+        members += ",\"check\":";
+        append_check(members, *x.check);
+    }
+    if (x.protocol != 0) {
+        members += ",\"protocol\":";
+        append_number(members, x.protocol);
+    }
+    append_epoch(members, ",\"acked_epoch\":\"", x.acked_epoch);
+    append_epoch(members, ",\"closed_epoch\":\"", x.closed_epoch);
+    return members;
 }
 
 // The size of Row::text_ if nothing has to be escaped, and a byte too many at most: rows are many
 // and live long, so their strings have no spare capacity.
 std::size_t text_size(const Instance& x, gossip::Stamp stamp, State state,
-                      std::uint32_t confirmed_within, std::string_view check) {
-    return kBlank.size() + check.size() + x.address.size() +
+                      std::uint32_t confirmed_within, std::string_view members) {
+    return kBlank.size() + members.size() + x.address.size() +
            2 * (x.app_name.size() + x.version.size() + x.zone.size()) + name(state).size() +
            name(x.phase).size() + x.metadata.size() + digits(x.last_update) + digits(x.capacity) +
            digits(x.sessions) + digits(x.incarnation) + digits(x.ttl_s) + digits(confirmed_within) +
@@ -50,7 +64,7 @@ std::size_t append_head(std::string& out, const Instance& x) {
 }
 
 void append_tail(std::string& out, const Instance& x, gossip::Stamp stamp,
-                 std::uint32_t confirmed_within, std::string_view check) {
+                 std::uint32_t confirmed_within, std::string_view members) {
     out += "\",\"last_update\":";
     append_number(out, x.last_update);
     out += ",\"phase\":\"";
@@ -72,7 +86,7 @@ void append_tail(std::string& out, const Instance& x, gossip::Stamp stamp,
     append_number(out, x.ttl_s);
     out += ",\"confirmed_within\":";
     append_number(out, confirmed_within);
-    out += check;
+    out += members;
     out += ",\"ver\":\"";
     append_number(out, stamp.value);
     out += "\"}";
@@ -85,9 +99,11 @@ Row::Row(const Instance& instance, gossip::Rank rank, State state, bool expired,
     : rank_(rank),
       owner_(instance.owner),
       last_update_(instance.last_update),
+      incarnation_(instance.incarnation),
       ttl_s_(instance.ttl_s),
       capacity_(instance.capacity),
       sessions_(instance.sessions),
+      protocol_(instance.protocol),
       address_(static_cast<std::uint8_t>(instance.address.size())),
       app_(static_cast<std::uint8_t>(instance.app_name.size())),
       version_(static_cast<std::uint8_t>(instance.version.size())),
@@ -95,19 +111,20 @@ Row::Row(const Instance& instance, gossip::Rank rank, State state, bool expired,
       state_(state),
       phase_(instance.phase),
       expired_(expired),
-      ready_to_close_(instance.ready_to_close) {
+      ready_to_close_(instance.ready_to_close),
+      fenced_(instance.closed_epoch != 0) {
     CHECK(instance.address.size() <= kMaxAddress && instance.app_name.size() <= kMaxAppName);
     CHECK(instance.version.size() <= kMaxVersion && instance.zone.size() <= kMaxZone);
     const std::uint32_t confirmed_within = instance.ttl_s + detection_s;
-    const std::string check = check_member(instance);
-    text_.reserve(text_size(instance, rank.stamp, state, confirmed_within, check));
+    const std::string members = optional_members(instance);
+    text_.reserve(text_size(instance, rank.stamp, state, confirmed_within, members));
     text_ += instance.app_name;
     text_ += instance.version;
     text_ += instance.zone;
     const std::size_t fragment_at = text_.size();
     state_at_ = static_cast<std::uint16_t>(append_head(text_, instance) - fragment_at);
     text_ += name(state);
-    append_tail(text_, instance, rank.stamp, confirmed_within, check);
+    append_tail(text_, instance, rank.stamp, confirmed_within, members);
 }
 
 void Row::set_state(State state) {

@@ -28,9 +28,10 @@ class Row {
     // `{"address":..,"app_name":..,"version":..,"state":..,"last_update":..,"phase":..,
     //   "capacity":..,"sessions":..,"ready_to_close":..,"zone":..,"metadata":{..},
     //   "owner":"16 hex digits","incarnation":..,"ttl":..,"confirmed_within":..,
-    //   "check":{..},"ver":"decimal"}` on one line. confirmed_within, in seconds: while the state
-    // is up, starting or draining, the application was heard from within this time. `check` is
-    // there if the instance has one.
+    //   "check":{..},"protocol":..,"acked_epoch":"decimal","closed_epoch":"decimal",
+    //   "ver":"decimal"}` on one line. confirmed_within, in seconds: while the state
+    // is up, starting or draining, the application was heard from within this time. `check`,
+    // protocol and the epochs are there if the instance has them.
     [[nodiscard]] std::string_view fragment() const {
         return std::string_view{text_}.substr(app_ + version_ + zone_);
     }
@@ -41,6 +42,9 @@ class Row {
     [[nodiscard]] bool ready_to_close() const { return ready_to_close_; }
     [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
     [[nodiscard]] std::uint32_t sessions() const { return sessions_; }
+    [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
+    [[nodiscard]] std::uint32_t protocol() const { return protocol_; }
+    [[nodiscard]] bool fenced() const { return fenced_; }
     [[nodiscard]] std::uint32_t ttl_s() const { return ttl_s_; }
     [[nodiscard]] std::uint64_t last_update() const { return last_update_; }
     [[nodiscard]] gossip::NodeId owner() const { return owner_; }
@@ -63,9 +67,11 @@ class Row {
     gossip::Rank rank_;
     gossip::NodeId owner_;
     std::uint64_t last_update_;
+    std::uint64_t incarnation_;
     std::uint32_t ttl_s_;
     std::uint32_t capacity_;
     std::uint32_t sessions_;
+    std::uint32_t protocol_;
     std::uint16_t state_at_ = 0;  // in fragment(): the name of the state
     std::uint8_t address_;        // sizes
     std::uint8_t app_;
@@ -75,6 +81,7 @@ class Row {
     Phase phase_;
     bool expired_;
     bool ready_to_close_;
+    bool fenced_;
 };
 
 }  // namespace registry

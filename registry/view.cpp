@@ -52,6 +52,13 @@ void View::append_version(const Filter& filter, const Group& group,
         first, [&](const Row& row) { return group_of(row) == group; }, filter, rows);
 }
 
+const AppRow* View::app(std::string_view name) const {
+    const auto at = std::lower_bound(
+        apps_->begin(), apps_->end(), name,
+        [](const auto& row, std::string_view wanted) { return row->app.name < wanted; });
+    return at != apps_->end() && (*at)->app.name == name ? at->get() : nullptr;
+}
+
 std::vector<const Row*> View::select(const Filter& filter) const {
     std::vector<const Row*> rows;
     if (filter.app && filter.version) {

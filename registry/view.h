@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gossip/member.h"
+#include "registry/app_book.h"
 #include "registry/chunks.h"
 #include "registry/instance.h"
 #include "registry/row.h"
@@ -71,6 +72,13 @@ class View {
         }
     }
 
+    // visit(const Row&) for the rows of an app, in order of version and address.
+    template <class Visit>
+    void for_each_of(std::string_view app, Visit visit) const {
+        Cursor<const Row*> at{by_app_, [app](const Row& row) { return row.app() < app; }};
+        for (; at.valid() && at->app() == app; at.next()) visit(*at);
+    }
+
     // The first `limit` rows that match, in order of address. Looks only at the rows of the app
     // and version, else of the app, else of the state, if the filter names one.
     [[nodiscard]] std::vector<const Row*> select(const Filter& filter) const;
@@ -81,6 +89,11 @@ class View {
     // The body of GET /registry/list, `{"<address>":<fragment>,...}`: its exact size, and itself.
     [[nodiscard]] std::size_t list_bytes() const;
     void append_list(std::string& out) const;
+
+    // In order of name: apps that have instances, or about which somebody has decided something.
+    [[nodiscard]] const AppRows& apps() const { return *apps_; }
+    // nullptr if there is none. O(log apps).
+    [[nodiscard]] const AppRow* app(std::string_view name) const;
 
     // Ordered by id, itself included.
     [[nodiscard]] const std::vector<NodeRow>& nodes() const { return *nodes_; }
@@ -104,6 +117,7 @@ class View {
     Chunks<Owner> by_address_;     // keeps the rows alive for the other two
     Chunks<const Row*> by_app_;    // app, version, address
     Chunks<const Row*> by_state_;  // state, address
+    std::shared_ptr<const AppRows> apps_ = std::make_shared<const AppRows>();
     std::shared_ptr<const std::vector<NodeRow>> nodes_ =
         std::make_shared<const std::vector<NodeRow>>();
 };

@@ -87,6 +87,7 @@ ViewBuilder::ViewBuilder(std::uint64_t revision, std::uint32_t detection_s)
 void ViewBuilder::apply(const Record& record) {
     if (record.kind() == RecordKind::instance) apply_instance(record, 0);
     if (record.kind() == RecordKind::node) apply_node(record);
+    apps_.apply(record);
 }
 
 void ViewBuilder::touch(const Record& record, std::uint64_t last_update) {
@@ -98,6 +99,7 @@ void ViewBuilder::remove(const Record& record) {
         pending_.push_back({std::string(record.key()), gossip::rank(record), nullptr});
     }
     if (record.kind() == RecordKind::node) forget_node(record);
+    apps_.remove(record);
 }
 
 void ViewBuilder::clear() {
@@ -110,6 +112,7 @@ void ViewBuilder::clear() {
     fragment_bytes_ = 0;
     by_state_count_ = {};
     nodes_.clear();
+    apps_.clear();
     pending_.clear();
     deadline_.reset();
 }
@@ -264,6 +267,7 @@ void ViewBuilder::commit(std::vector<Step> steps) {
 }
 
 void ViewBuilder::count(const Row* before, const Row* after) {
+    apps_.count(before, after);
     if (before) {
         --size_;
         fragment_bytes_ -= list_share(*before);
@@ -327,7 +331,8 @@ std::shared_ptr<const View> ViewBuilder::publish(gossip::Now now) {
     commit(settle_pending(now.mono));
     if (owners_changed_ || (deadline_ && now.mono >= *deadline_)) commit(rederive(now.mono));
     owners_changed_ = false;
-    if (!rows_changed_ && !nodes_changed_) return view_;
+    const bool apps_changed = apps_.settle();
+    if (!rows_changed_ && !nodes_changed_ && !apps_changed) return view_;
 
     auto next = std::make_shared<View>();
     next->revision_ = view_->revision_ + 1;
@@ -337,6 +342,7 @@ std::shared_ptr<const View> ViewBuilder::publish(gossip::Now now) {
     next->by_address_ = by_address_.snapshot();
     next->by_app_ = by_app_.snapshot();
     next->by_state_ = by_state_.snapshot();
+    next->apps_ = apps_.rows();
     next->nodes_ = view_->nodes_;
     if (nodes_changed_) {
         auto nodes = std::make_shared<std::vector<NodeRow>>();

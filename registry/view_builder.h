@@ -39,8 +39,9 @@ class ViewBuilder {
     explicit ViewBuilder(std::uint64_t revision = 0, std::uint32_t detection_s = kDetection);
     static constexpr std::uint32_t kDetection = 6;  // with gossip's defaults
 
-    // A live record or a tombstone, of an instance or a node; other kinds are ignored. A record
-    // that cannot be decoded is counted and not listed; an older row of that instance is dropped.
+    // A live record or a tombstone, of whatever kind; those of a later release are ignored. A
+    // record that cannot be decoded is counted and not listed; an older row of that instance is
+    // dropped.
     void apply(const gossip::Record& record);
     // A renewal: the row of `record` was seen alive at `last_update`. Nothing if the row is newer.
     void touch(const gossip::Record& record, std::uint64_t last_update);
@@ -59,7 +60,7 @@ class ViewBuilder {
     }
 
     // Records that could not be decoded, since the start.
-    [[nodiscard]] std::uint64_t undecodable() const { return undecodable_; }
+    [[nodiscard]] std::uint64_t undecodable() const { return undecodable_ + apps_.undecodable(); }
 
   private:
     using Owner = std::shared_ptr<const Row>;
@@ -115,6 +116,7 @@ class ViewBuilder {
     std::size_t fragment_bytes_ = 0;
     std::array<std::size_t, kStates> by_state_count_{};
 
+    AppBook apps_;
     std::map<gossip::NodeId, Node> nodes_;
     std::vector<Pending> pending_;
     std::optional<Moment> deadline_;

@@ -164,7 +164,7 @@ void Checkers::flooded(std::uint32_t node, Time at, gossip::NodeId self, Bytes b
     ++flood.copies;
     if (flood.at != at || flood.copies > most_targets_) {
         fail({10, node, at, label({fields->kind, std::string{fields->key}}),
-              "forwarded " + text({fields->stamp, digest}) + " again, first at " +
+              "forwarded " + text(gossip::rank(*fields, digest)) + " again, first at " +
                   std::to_string(flood.at.count()) + " us, copy " + std::to_string(flood.copies)});
     }
 }
@@ -178,7 +178,7 @@ void Checkers::repaired(std::uint32_t node, Time at, Bytes bytes) {
     }
     const RowKey key{fields->kind, std::string{fields->key}};
     const auto floor = nodes_[node].floors.find(key);
-    const gossip::Rank rank{fields->stamp, Record::digest_of(bytes, key_)};
+    const Rank rank = gossip::rank(*fields, Record::digest_of(bytes, key_));
     if (floor == nodes_[node].floors.end() || rank >= floor->second) return;
     fail({2, node, at, label(key),
           "sent " + text(rank) + ", which it has replaced by " + text(floor->second)});

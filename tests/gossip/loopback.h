@@ -33,6 +33,7 @@ class Loopback {
         }
         void publish(const Output& o) override {
             for (const Event& event : o.events) events.push_back(event);
+            for (const Record& r : o.outranked) outranked.emplace_back(r.fields().value);
         }
         Loopback* net = nullptr;
         std::size_t self = 0;
@@ -41,6 +42,7 @@ class Loopback {
         std::size_t durable = 0;
         std::size_t behind = 0;
         std::vector<Event> events;
+        std::vector<std::string> outranked;  // values
     };
     struct Sent {
         std::size_t from;

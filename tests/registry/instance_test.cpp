@@ -231,8 +231,38 @@ TEST(Codec, WritesTheBytesOfItsFirstRelease) {
 
 TEST(Codec, IgnoresWhatALaterReleaseAppends) {
     gossip::LocalWrite write = encode(sample());
-    write.value += "later fields \xff";
+    write.value += "\x09later fields \xff";
     EXPECT_EQ(*decode(fields_of(write)), sample());
+}
+
+TEST(Codec, KeepsWhatTheRolloutSaysOfAnInstance) {
+    for (const bool checked : {false, true}) {
+        Instance x = sample();
+        if (checked) x.check = Check{Check::Kind::tcp, "10.0.0.1:9000", 5'000, 1'000};
+        for (const std::uint64_t epoch : {std::uint64_t{1}, UINT64_MAX}) {
+            x.protocol = static_cast<std::uint32_t>(epoch);
+            x.acked_epoch = epoch;
+            x.closed_epoch = epoch - 1;
+            EXPECT_EQ(*decode(fields_of(encode(x))), x);
+        }
+    }
+}
+
+TEST(Life, MovesForwardOnlyWithinAnIncarnation) {
+    Instance before = sample();
+    before.phase = Phase::stopping;
+    before.closed_epoch = 9;
+    before.acked_epoch = 8;
+    Instance again = sample();
+    continue_life(before, again);
+    EXPECT_EQ(again.phase, Phase::stopping);
+    EXPECT_EQ(again.closed_epoch, 9U);
+    EXPECT_EQ(again.acked_epoch, 8U);
+    Instance restarted = sample();
+    restarted.incarnation = 8;
+    continue_life(before, restarted);
+    EXPECT_EQ(restarted.phase, Phase::running);
+    EXPECT_EQ(restarted.closed_epoch, 0U);
 }
 
 TEST(Codec, RefusesEveryPrefixOfAValue) {

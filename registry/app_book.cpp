@@ -1,0 +1,172 @@
+#include "registry/app_book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "gossip/hash.h"
+
+namespace registry {
+namespace {
+
+using gossip::Record;
+using gossip::RecordKind;
+
+bool named(const std::vector<Weight>& weights, std::string_view version) {
+    return std::any_of(weights.begin(), weights.end(),
+                       [version](const Weight& w) { return w.version == version; });
+}
+
+// Worth a line in a list: there is something of it, or somebody has decided about it.
+bool listed(const VersionFacts& facts, const App* app) {
+    if (!facts.empty()) return true;
+    if (!app) return false;
+    const auto& quarantine = app->rollout.quarantine;
+    return named(app->rollout.weights, facts.version) ||
+           std::find(quarantine.begin(), quarantine.end(), facts.version) != quarantine.end();
+}
+
+// `by` is 1 or -1, in the arithmetic of unsigned numbers.
+template <class Number>
+void add(Number& sum, Number value, bool plus) {
+    sum = plus ? static_cast<Number>(sum + value) : static_cast<Number>(sum - value);
+}
+
+void add_row(VersionFacts& facts, const Row& row, bool plus) {
+    add(facts.by_state[static_cast<std::size_t>(row.state())], std::uint32_t{1}, plus);
+    if (row.state() != State::expired && row.state() != State::stopped) {
+        add(facts.sessions, std::uint64_t{row.sessions()}, plus);
+    }
+    if (row.state() != State::up) return;
+    add(facts.capacity, std::uint64_t{row.capacity()}, plus);
+    if (row.capacity() == 0) add(facts.unlimited, std::uint32_t{1}, plus);
+}
+
+}  // namespace
+
+std::uint64_t topic_of(std::string_view app) {
+    constexpr gossip::HashKey kTopicKey{0x746f706963, 0x61707073};
+    return gossip::siphash(kTopicKey, gossip::as_bytes(app)) | 1;
+}
+
+const VersionFacts* AppRow::facts(std::string_view version) const {
+    const auto at = std::lower_bound(
+        versions.begin(), versions.end(), version,
+        [](const VersionFacts& f, std::string_view wanted) { return f.version < wanted; });
+    return at != versions.end() && at->version == version ? &*at : nullptr;
+}
+
+AppBook::State& AppBook::touch(std::string_view name) {
+    if (!changed_.contains(name)) changed_.emplace(name);
+    const auto at = states_.find(name);
+    return at != states_.end() ? at->second : states_.emplace(name, State{}).first->second;
+}
+
+VersionFacts& AppBook::version(State& state, std::string_view version) {
+    const auto at = state.versions.find(version);
+    if (at != state.versions.end()) return at->second;
+    VersionFacts facts;
+    facts.version = version;
+    return state.versions.emplace(version, std::move(facts)).first->second;
+}
+
+void AppBook::apply(const Record& record) {
+    if (record.kind() == RecordKind::app) apply_app(record);
+    if (record.kind() == RecordKind::version) apply_birth(record);
+}
+
+void AppBook::apply_app(const Record& record) {
+    std::optional<App> app;
+    if (!record.tombstone()) {
+        auto decoded = decode_app(record.fields());
+        if (!decoded) {
+            ++undecodable_;
+            return;
+        }
+        app = std::move(decoded).value();
+    }
+    State& state = touch(record.key());
+    if (gossip::rank(record) < state.rank) return;
+    state.rank = gossip::rank(record);
+    state.app = std::move(app);
+}
+
+// The latest record is the one that is there: births of one version hardly ever differ.
+void AppBook::apply_birth(const Record& record) {
+    const auto birth = record.tombstone() ? Result<Birth>{Birth{}} : decode_birth(record.fields());
+    if (!birth) {
+        ++undecodable_;
+        return;
+    }
+    if (record.tombstone()) return remove(record);
+    version(touch(birth->app), birth->version).birth_ms = birth->ms;
+}
+
+void AppBook::remove(const Record& record) {
+    if (record.kind() == RecordKind::app) {
+        State& state = touch(record.key());
+        if (state.rank <= gossip::rank(record)) state.app.reset();
+    }
+    if (record.kind() == RecordKind::version) {
+        const std::size_t split = record.key().find('\n');
+        if (split == std::string_view::npos) return;
+        version(touch(record.key().substr(0, split)), record.key().substr(split + 1)).birth_ms = 0;
+    }
+}
+
+void AppBook::count(const Row* before, const Row* after) {
+    if (before) add_row(version(touch(before->app()), before->version()), *before, false);
+    if (after) add_row(version(touch(after->app()), after->version()), *after, true);
+}
+
+void AppBook::clear() {
+    for (const auto& entry : states_) changed_.insert(entry.first);
+    states_.clear();
+}
+
+std::shared_ptr<const AppRow> AppBook::make_row(const std::string& name, const State& state) {
+    const App* app = state.app ? &*state.app : nullptr;
+    auto row = std::make_shared<AppRow>();
+    row->app = app ? *app : App{};
+    row->app.name = name;
+    row->epoch = app ? state.rank.epoch : 0;
+    for (const auto& entry : state.versions) {
+        if (listed(entry.second, app)) row->versions.push_back(entry.second);
+    }
+    // Versions that have a weight before anybody has seen them.
+    for (const Weight& w : row->app.rollout.weights) {
+        if (row->facts(w.version)) continue;
+        VersionFacts facts;
+        facts.version = w.version;
+        row->versions.insert(std::upper_bound(row->versions.begin(), row->versions.end(), facts,
+                                              [](const VersionFacts& a, const VersionFacts& b) {
+                                                  return a.version < b.version;
+                                              }),
+                             std::move(facts));
+    }
+    if (!app && row->versions.empty()) return nullptr;
+    row->plan = make_plan(app, row->epoch, row->versions);
+    return row;
+}
+
+bool AppBook::settle() {
+    if (changed_.empty()) return false;
+    for (const std::string& name : changed_) {
+        const auto at = states_.find(name);
+        if (at == states_.end()) continue;
+        State& state = at->second;
+        std::erase_if(state.versions, [](const auto& entry) {
+            return entry.second.empty() && entry.second.birth_ms == 0;
+        });
+        state.row = make_row(name, state);
+        if (!state.app && state.versions.empty() && state.rank == gossip::Rank{}) states_.erase(at);
+    }
+    changed_.clear();
+    auto rows = std::make_shared<AppRows>();
+    for (const auto& entry : states_) {
+        if (entry.second.row) rows->push_back(entry.second.row);
+    }
+    rows_ = std::move(rows);
+    return true;
+}
+
+}  // namespace registry

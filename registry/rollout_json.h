@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "registry/app_book.h"
+#include "registry/rollout.h"
+
+namespace registry {
+
+// Bodies about rollouts and sessions, as JSON. Errors are those of parse_instance().
+
+// `{"name":..,"epoch":"decimal","parent":"decimal","author":..,"rollout":{..},"policy":{..},
+//   "versions":[..],"plan":"16 hex digits"}`, versions the newest first:
+// `{"version":..,"role":..,"reason":..,"why":sentence,"share":0..1,"first_seen":Unix ms,
+//   "instances":{"up":..,...},"live":..,"sessions":..,"capacity":..}`.
+void append_app(std::string& out, const AppRow& row);
+// The versions array alone, of a plan that may not be the row's.
+void append_versions(std::string& out, const AppRow& row, const Plan& plan);
+
+void append_rollout(std::string& out, const Rollout& rollout);
+
+// PUT of an app: `rollout`, `policy` and `author` as above; what is left out has its default.
+[[nodiscard]] Result<App> parse_app(std::string_view name, std::string_view body);
+
+// promote, rollback, quarantine and release: {"version"}; split: {"weights": {version: parts}};
+// all: "author", "force". An empty body counts as {}.
+[[nodiscard]] Result<RolloutCommand> parse_command(RolloutCommand::Kind kind,
+                                                   std::string_view body);
+
+// What a server says of itself between registrations.
+struct Heartbeat {
+    std::optional<std::uint32_t> sessions;
+    std::uint32_t resuming = 0;  // lost connections whose session may still be resumed
+    std::optional<std::uint64_t> seq;
+    std::optional<bool> ready_to_close;
+    std::optional<std::uint64_t> acked_epoch;  // as a string of digits: JSON numbers are doubles
+    std::optional<std::uint64_t> incarnation;  // refused if the row has another
+};
+[[nodiscard]] Result<Heartbeat> parse_heartbeat(std::string_view body);
+
+// {"ticket": text} or {"token": text}, and what the server wants the session to be called.
+struct RedeemBody {
+    std::string token;
+    std::string session;
+};
+[[nodiscard]] Result<RedeemBody> parse_redeem(std::string_view body);
+
+}  // namespace registry

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "gossip/time.h"
+#include "registry/instance.h"
+#include "registry/token.h"
+
+namespace registry {
+
+// The arbiter of the seats of the instances that one node watches: the one place where a ticket
+// becomes a session. A ticket names one instance, so only this book can redeem it, and once needs
+// no consensus. What it knows lies in memory: after a restart it refuses tickets of before, and
+// waits for each server's word on its sessions, before it gives a seat away.
+class SeatBook {
+  public:
+    // `born_ms`: Unix ms at which this book was opened; tickets issued before are stale.
+    explicit SeatBook(std::uint64_t born_ms) : born_ms_(born_ms) {}
+
+    enum class Verdict : std::uint8_t {
+        accepted,   // a new session, or the return of one
+        full,       // no seat is free
+        draining,   // no new clients here; resume tokens are welcome
+        moved,      // that life of the instance is over, or it has fenced itself
+        spent,      // the ticket was redeemed before
+        stale,      // issued before this node started: ask for another one
+        not_ready,  // the server has not said yet how many sessions it has: try again soon
+    };
+
+    struct Redeemed {
+        Verdict verdict = Verdict::moved;
+        // Counts what was accepted for this life of the instance. The server sends back the
+        // last one it has counted, so that nothing is counted twice.
+        std::uint64_t seq = 0;
+    };
+    // Requires a token that was verified, for the address of `instance`. `draining`: it takes no
+    // new clients.
+    Redeemed redeem(const Token& token, const Instance& instance, bool draining,
+                    std::uint64_t now_ms);
+
+    // The server's word: so many sessions, those that may still be resumed among them, of which it
+    // has counted everything accepted up to `seq`. A server that does not say so has counted, we
+    // take it, what was accepted before its last word but this one.
+    void report(const Instance& instance, std::uint32_t sessions, std::optional<std::uint64_t> seq);
+    // Sessions, and seats that were given away since the server's last word.
+    [[nodiscard]] std::uint64_t taken(const Instance& instance) const;
+    // What was accepted for this life of the instance so far.
+    [[nodiscard]] std::uint64_t accepted(const Instance& instance) const;
+    // The instance was deleted, or is another's now.
+    void forget(std::string_view address);
+    // Drops tickets that are expired anyway. O(expired).
+    void expire(std::uint64_t now_s);
+
+  private:
+    struct Seats {
+        std::uint64_t incarnation = 0;
+        bool reported = false;
+        std::uint32_t sessions = 0;
+        std::uint64_t accepted = 0;       // so far
+        std::uint64_t counted = 0;        // of these, by the server
+        std::uint64_t before_report = 0;  // of these, when it had its last word
+    };
+    Seats& seats_of(const Instance& instance);
+
+    std::uint64_t born_ms_;
+    std::map<std::string, Seats, std::less<>> seats_;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> spent_;  // expiry, nonce
+};
+
+[[nodiscard]] std::string_view name(SeatBook::Verdict verdict);
+
+}  // namespace registry
