@@ -53,7 +53,7 @@ CoreLoop::CoreLoop(asio::io_context& io, Parts parts, GossipPorts ports)
       core_(parts.core),
       store_(parts.store),
       view_(parts.view),
-      rows_(parts.rows),
+      rows_(std::move(parts.rows)),
       builder_(first_revision(), detection_seconds(parts.core.config())),
       socket_(std::move(ports.udp), *this),
       streams_(io, std::move(ports.tcp), *this, StreamTransport::Limits{}),
@@ -66,7 +66,7 @@ void CoreLoop::start() {
     for (std::uint32_t slot = 0; slot < table.slots(); ++slot) {
         if (const gossip::Record* record = table.at(slot)) builder_.apply(*record);
     }
-    if (rows_) rows_->restored(core_);
+    for (RowListener* listener : rows_) listener->restored(core_);
     open_turn();
     core_.start(now_, output_);
     end_turn();
@@ -180,6 +180,7 @@ void CoreLoop::end_turn() {
     if (!turn_open_ || stopping_) return;
     core_.tick(now_, output_);
     store_.note_horizon(core_.horizon());
+    offset_ms_.store(core_.clock_offset().count(), std::memory_order_relaxed);
     gossip::perform(output_, *this);
     if (const auto due = store_.flush_due(); due && *due <= now_.mono) store_.flush();
     const auto deadline = builder_.next_deadline();
@@ -268,7 +269,7 @@ void CoreLoop::stream(const gossip::StreamAction& action) {
 }
 
 void CoreLoop::publish(const Output& out) {
-    if (rows_) rows_->changed(out, core_);
+    for (RowListener* listener : rows_) listener->changed(out, core_);
     if (out.wiped) builder_.clear();
     for (const gossip::Record& record : out.durable) builder_.apply(record);
     for (const gossip::Record& record : out.behind) builder_.apply(record);
@@ -289,10 +290,32 @@ void CoreLoop::publish(const Output& out) {
     publish_now();
 }
 
+// Tells the core what to answer peers that ask what this node makes of an app. Both lists are in
+// order of name, and share what has not changed.
+void CoreLoop::answer_polls(const registry::AppRows& before, const registry::AppRows& after) {
+    if (&before == &after) return;
+    auto old = before.begin();
+    for (const auto& row : after) {
+        for (; old != before.end() && (*old)->app.name < row->app.name; ++old) {
+            core_.set_answer(registry::topic_of((*old)->app.name), {});
+        }
+        const bool known = old != before.end() && (*old)->app.name == row->app.name;
+        if (!known || *old != row) {
+            core_.set_answer(registry::topic_of(row->app.name), {row->epoch, row->plan.hash});
+        }
+        if (known) ++old;
+    }
+    for (; old != before.end(); ++old) core_.set_answer(registry::topic_of((*old)->app.name), {});
+}
+
 void CoreLoop::publish_now() {
     publish_due_.reset();
     const SteadyTime begin = steady_clock::now();
-    view_.store(builder_.publish(now_));
+    const std::shared_ptr<const registry::View> before = view_.load();
+    auto view = builder_.publish(now_);
+    static const registry::AppRows kNone;
+    answer_polls(before ? before->apps() : kNone, view->apps());
+    view_.store(std::move(view));
     published_at_ = steady_clock::now();
     publish_cost_ = published_at_ - begin;
 }

@@ -38,7 +38,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
         gossip::Core& core;
         SqliteStore& store;
         Published<registry::View>& view;
-        RowListener* rows = nullptr;  // nullptr: nobody listens
+        std::vector<RowListener*> rows = {};  // who listens, in this order
     };
     CoreLoop(asio::io_context& io, Parts parts, GossipPorts ports);
     ~CoreLoop() override;
@@ -60,6 +60,8 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
         std::uint64_t stalls = 0;  // the timer was more than kStall late
     };
     [[nodiscard]] const TurnStats& turn_stats() const { return turns_; }
+    // As of the last turn; for any thread.
+    [[nodiscard]] const std::atomic<std::int64_t>& clock_offset_ms() const { return offset_ms_; }
     [[nodiscard]] const GossipSocket::Stats& datagram_stats() const { return socket_.stats(); }
 
   private:
@@ -91,6 +93,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     void end_turn();
     void finish_output();
     void publish_now();
+    void answer_polls(const registry::AppRows& before, const registry::AppRows& after);
     void arm();
     void timer_fired(SteadyTime due);
     [[nodiscard]] gossip::Mono::time_point next_due() const;
@@ -99,7 +102,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     gossip::Core& core_;
     SqliteStore& store_;
     Published<registry::View>& view_;
-    RowListener* rows_;
+    std::vector<RowListener*> rows_;
     registry::ViewBuilder builder_;
     GossipSocket socket_;
     StreamTransport streams_;
@@ -121,6 +124,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
 
     std::function<void()> gone_;
     std::atomic<std::size_t> queued_{0};
+    std::atomic<std::int64_t> offset_ms_{0};
     std::atomic<bool> stopping_{false};
 };
 

@@ -77,7 +77,8 @@ std::optional<Failure> Node::start() {
         if (auto failure = open_sockets()) return failure;
         if (auto failure = build_core()) return failure;
         loop_ = std::make_unique<CoreLoop>(
-            io_, CoreLoop::Parts{*core_, *store_, view_, &checks_.rows()}, std::move(*ports_));
+            io_, CoreLoop::Parts{*core_, *store_, view_, {&checks_.rows(), &activity_}},
+            std::move(*ports_));
         if (auto failure = serve_http()) return failure;
         loop_->start();
         checks_.start(*loop_);
@@ -194,9 +195,11 @@ std::optional<Failure> Node::serve_http() {
     options.host = config_.http.host;
     options.port = config_.http.port;
     options.threads = config_.http_threads;
-    auto server = HttpServer::start(
-        options, HttpContext{*loop_, view_, core_->self(), config_.cluster, HEARSAY_VERSION,
-                             config_.checks, &checks_.counters()});
+    auto server =
+        HttpServer::start(options, HttpContext{*loop_, view_, core_->self(), config_.cluster,
+                                               HEARSAY_VERSION, config_.checks, &checks_.counters(),
+                                               registry::TokenKeys::from_name(config_.cluster),
+                                               &loop_->clock_offset_ms(), &activity_});
     if (!server) {
         const bool nonsense = server.error().code == Errc::invalid;
         return Failure{nonsense ? kUsage : kAddressInUse, server.error().message};

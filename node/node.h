@@ -8,6 +8,7 @@
 #include <string>
 
 #include "gossip/core.h"
+#include "node/activity.h"
 #include "node/checks/checker.h"
 #include "node/config.h"
 #include "node/core_loop.h"
@@ -65,6 +66,7 @@ class Node {
     std::unique_ptr<Seeds> seeds_;
     std::unique_ptr<gossip::Core> core_;
     Checker checks_{config_.checks};
+    ActivityLog activity_;
     std::unique_ptr<CoreLoop> loop_;
     std::unique_ptr<HttpServer> http_;
     gossip::Endpoint advertised_;

@@ -12,6 +12,7 @@
 #include "node/cli/doctor.h"
 #include "node/cli/help.h"
 #include "node/cli/http_client.h"
+#include "node/cli/rollout.h"
 #include "node/cli/toy.h"
 #include "node/duration.h"
 #include "node/exit_codes.h"
@@ -44,6 +45,7 @@ struct Texts {
     bool quiet = false;
     cli::ListFilter filter;
     cli::Registration registration;
+    cli::RolloutOptions rollout;
     cli::DemoOptions demo;
     cli::ToyOptions toy;
     cli::DoctorOptions doctor;
@@ -200,6 +202,84 @@ void add_inspection(Program& program) {
     });
 }
 
+// A verb of `hearsay rollout`. Returns it, for what only some of them take.
+CLI::App* add_verb(Program& program, CLI::App* rollout, const char* verb, const char* sentence,
+                   const char* examples) {
+    auto& options = program.texts.rollout;
+    CLI::App* command = rollout->add_subcommand(verb, sentence);
+    command->footer(examples);
+    command->add_option("app", options.app, "the application")->required();
+    command->add_flag("--dry-run", options.dry_run, "show what would become of it, change nothing");
+    command->add_option("--if-epoch", options.if_epoch,
+                        "only if nobody has decided since: the epoch that `rollout status` shows");
+    command->add_option("--author", options.author, "who decides, for the others")
+        ->envname("HEARSAY_AUTHOR");
+    add_query(program, command, [&options, verb](const cli::Session& session) {
+        options.verb = verb;
+        return cli::change_rollout(session, options);
+    });
+    return command;
+}
+
+void add_rollout(Program& program) {
+    auto& options = program.texts.rollout;
+    CLI::App* rollout =
+        add(program, "rollout", "Says which versions of an application accept new clients.",
+            "  hearsay rollout status chat\n"
+            "  hearsay rollout promote chat v2 --dry-run\n"
+            "  hearsay rollout split chat v1=80 v2=20\n");
+    rollout->require_subcommand(1);
+    CLI::App* status = rollout->add_subcommand("status", "Shows what each version does, and why.");
+    status->footer(
+        "  hearsay rollout status chat\n"
+        "  hearsay rollout status chat -o json\n");
+    status->add_option("app", options.app, "the application")->required();
+    add_query(program, status, [&options](const cli::Session& session) {
+        return cli::show_rollout(session, options.app);
+    });
+    const auto version = [&options](CLI::App* command) {
+        return command->add_option("version", options.version, "one of its versions");
+    };
+    const auto force = [&options](CLI::App* command) {
+        command->add_flag("--force", options.force, "also if no instance of it is known yet");
+    };
+    CLI::App* promote = add_verb(program, rollout, "promote", "All new clients go to one version.",
+                                 "  hearsay rollout promote chat v2\n"
+                                 "  hearsay rollout promote chat v2 --dry-run\n");
+    version(promote)->required();
+    force(promote);
+    CLI::App* split =
+        add_verb(program, rollout, "split", "Versions share new clients in proportion.",
+                 "  hearsay rollout split chat v1=95 v2=5\n");
+    split->add_option("weights", options.weights, "VERSION=PARTS for each")->required();
+    force(split);
+    version(add_verb(program, rollout, "rollback",
+                     "Back to what was before the last decision, or to a version.",
+                     "  hearsay rollout rollback chat\n"
+                     "  hearsay rollout rollback chat v1\n"));
+    add_verb(program, rollout, "pause", "Nothing that is empty is told to close.",
+             "  hearsay rollout pause chat\n");
+    add_verb(program, rollout, "resume", "Ends a pause.", "  hearsay rollout resume chat\n");
+    CLI::App* quarantine = add_verb(program, rollout, "quarantine",
+                                    "A version takes no new clients, whatever else is said.",
+                                    "  hearsay rollout quarantine chat v2\n");
+    version(quarantine)->required();
+    force(quarantine);
+    version(add_verb(program, rollout, "release", "Ends a quarantine.",
+                     "  hearsay rollout release chat v2\n"))
+        ->required();
+
+    CLI::App* apps = add(program, "apps", "Lists the applications and which versions accept.",
+                         "  hearsay apps\n  hearsay apps -o json\n");
+    add_query(program, apps, [](const cli::Session& session) { return cli::list_apps(session); });
+    CLI::App* why = add(program, "why", "Says why an instance takes new clients, or does not.",
+                        "  hearsay why 10.0.0.7:9000\n");
+    why->add_option("address", program.texts.address, "host:port of the instance")->required();
+    add_query(program, why, [&program](const cli::Session& session) {
+        return cli::explain_instance(session, program.texts.address);
+    });
+}
+
 void add_demo(Program& program) {
     CLI::App* demo =
         add(program, "demo",
@@ -308,6 +388,7 @@ void build(Program& program) {
     add_registration(program);
     add_deregistration(program);
     add_inspection(program);
+    add_rollout(program);
     add_doctor(program);
     add_toy(program);
 }

@@ -2,6 +2,7 @@
 
 #include "node/http/attachments.h"
 #include "node/http/census.h"
+#include "node/http/seat_cache.h"
 #include "registry/json.h"
 
 namespace node {
@@ -22,8 +23,17 @@ Api::Api(HttpContext context_of_node, HttpLimits limits_of_server, Later run_lat
       list(tag_prefix(context.self.id)),
       census(std::make_shared<Census>(context.core, later)),
       attachments(
-          std::make_shared<Attachments>(context.core, context.view, later, limits.max_attached)) {}
+          std::make_shared<Attachments>(context.core, context.view, later, limits.max_attached)),
+      seats(std::make_unique<SeatCache>()),
+      seat_book(std::make_unique<registry::SeatBook>(cluster_ms())) {}
 
 Api::~Api() = default;
+
+std::uint64_t Api::cluster_ms() const {
+    const auto wall = std::chrono::system_clock::now().time_since_epoch();
+    const std::int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
+    const auto* offset = context.clock_offset_ms;
+    return static_cast<std::uint64_t>(ms + (offset ? offset->load() : 0));
+}
 
 }  // namespace node

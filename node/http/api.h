@@ -4,18 +4,22 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "node/http/exchange.h"
 #include "node/http/list_cache.h"
 #include "node/http/server.h"
+#include "registry/seat_book.h"
 #include "registry/view.h"
 
 namespace node {
 
 class Attachments;
+struct Activity;
 class Census;
+class SeatCache;
 
 // Runs `action` on an HTTP thread after `delay`; drops it when the server stops.
 using Later = std::function<void(std::chrono::milliseconds delay, std::function<void()> action)>;
@@ -32,6 +36,14 @@ struct Api {
     ListCache list;
     std::shared_ptr<Census> census;
     std::shared_ptr<Attachments> attachments;
+    std::unique_ptr<SeatCache> seats;
+    std::unique_ptr<registry::SeatBook> seat_book;  // for the core thread alone
+    // When all live nodes were first known to follow an epoch of an app; for the core thread alone.
+    struct Acked {
+        std::uint64_t epoch = 0;
+        std::uint64_t at_s = 0;
+    };
+    std::map<std::string, Acked> acked;
 
     // Since the start. What was refused, and why; GET /v1/status shows them.
     std::atomic<std::uint64_t> requests{0};
@@ -39,6 +51,8 @@ struct Api {
     std::atomic<std::uint64_t> writes_refused{0};
 
     [[nodiscard]] std::shared_ptr<const registry::View> view() const { return context.view.load(); }
+    // Unix ms by the clock of the cluster, which tokens go by.
+    [[nodiscard]] std::uint64_t cluster_ms() const;
 };
 
 // Answers `exchange`, at once or when the core has. Any thread; never blocks.
@@ -58,8 +72,34 @@ void put_instance(Api& api, const ExchangePtr& exchange);
 void delete_instance(Api& api, const ExchangePtr& exchange);
 void get_attach(Api& api, const ExchangePtr& exchange);
 
+void post_heartbeat(Api& api, const ExchangePtr& exchange);
+void post_fence(Api& api, const ExchangePtr& exchange);
+void post_drain(Api& api, const ExchangePtr& exchange);
+void post_redeem(Api& api, const ExchangePtr& exchange);
+void get_instruction(Api& api, const ExchangePtr& exchange);
+
+void get_apps(Api& api, const ExchangePtr& exchange);
+void get_events(Api& api, const ExchangePtr& exchange);
+void delete_app_version(Api& api, const ExchangePtr& exchange);
+void get_app(Api& api, const ExchangePtr& exchange);
+void put_app(Api& api, const ExchangePtr& exchange);
+void post_promote(Api& api, const ExchangePtr& exchange);
+void post_split(Api& api, const ExchangePtr& exchange);
+void post_rollback(Api& api, const ExchangePtr& exchange);
+void post_pause(Api& api, const ExchangePtr& exchange);
+void post_resume(Api& api, const ExchangePtr& exchange);
+void post_quarantine(Api& api, const ExchangePtr& exchange);
+void post_release(Api& api, const ExchangePtr& exchange);
+void get_endpoint(Api& api, const ExchangePtr& exchange);
+void get_legacy_endpoint(Api& api, const ExchangePtr& exchange);
+void get_available(Api& api, const ExchangePtr& exchange);
+void get_available_list(Api& api, const ExchangePtr& exchange);
+
 void get_nodes(Api& api, const ExchangePtr& exchange);
 void get_status(Api& api, const ExchangePtr& exchange);
 void get_health(Api& api, const ExchangePtr& exchange);
+
+// One event as JSON.
+void append_activity(std::string& out, const Activity& activity);
 
 }  // namespace node

@@ -7,26 +7,37 @@
 namespace node {
 namespace {
 
-CoreStatus status_of(const gossip::Core& core, gossip::Now now) {
-    return {core.agreement(), core.table().fingerprint(),    core.table().size(),
-            core.joined(),    core.partition_suspected(now), core.clock_offset(),
-            core.counters()};
+CoreStatus status_of(const gossip::Core& core, gossip::Now now, std::uint64_t topic = 0) {
+    return {core.agreement(),
+            core.table().fingerprint(),
+            core.table().size(),
+            core.joined(),
+            core.partition_suspected(now),
+            core.clock_offset(),
+            core.counters(),
+            core.polled(topic)};
 }
 
 }  // namespace
 
-bool Census::ask(Waiter waiter) {
+bool Census::ask(Waiter waiter, std::uint64_t topic) {
     auto started = std::make_shared<std::shared_ptr<Round>>();
     return core_.submit(
-        [self = shared_from_this(), waiter = std::move(waiter), started](
+        [self = shared_from_this(), waiter = std::move(waiter), started, topic](
             gossip::Core& core, gossip::Now now, gossip::Output& out) {
-            auto round = self->running_.lock();
+            std::erase_if(self->running_, [](const auto& entry) { return entry.second.expired(); });
+            auto round = self->running_[topic].lock();
             if (!round || round->over) {
                 round = std::make_shared<Round>();
                 round->since = now.mono;
-                self->running_ = round;
+                round->topic = topic;
+                self->running_[topic] = round;
                 *started = round;
-                core.census(now, out);
+                if (topic == 0) {
+                    core.census(now, out);
+                } else {
+                    core.poll(topic, now, out);
+                }
             }
             round->waiters.push_back(waiter);
         },
@@ -51,14 +62,16 @@ void Census::look(const std::shared_ptr<Round>& round) {
     auto seen = std::make_shared<Seen>();
     const bool queued = core_.submit(
         [round, seen](gossip::Core& core, gossip::Now now, gossip::Output&) {
-            *seen = {status_of(core, now), now.mono - round->since >= kPatience};
+            *seen = {status_of(core, now, round->topic), now.mono - round->since >= kPatience};
         },
         [self, round, seen] { self->settle(round, seen->status, seen->late); });
     if (!queued) later_(kPause, [self, round] { self->look(round); });
 }
 
 void Census::settle(const std::shared_ptr<Round>& round, const CoreStatus& status, bool late) {
-    if (status.agreement.unheard > 0 && !late) {
+    const bool waiting =
+        round->topic == 0 ? status.agreement.unheard > 0 : status.polled.unheard > 0;
+    if (waiting && !late) {
         later_(kPause, [self = shared_from_this(), round] { self->look(round); });
         return;
     }

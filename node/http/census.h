@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct CoreStatus {
     bool partition_suspected = false;
     gossip::milliseconds clock_offset{};
     gossip::Counters counters;
+    gossip::Polled polled;  // of the topic that was asked for
 };
 
 // Asks every live node for its fingerprint, and tells all who wait once all have answered, or after
@@ -38,8 +40,9 @@ class Census : public std::enable_shared_from_this<Census> {
 
     Census(CoreHandle& core, Later later) : core_(core), later_(std::move(later)) {}
 
-    // `waiter` runs on the core thread. False when the core takes no work.
-    bool ask(Waiter waiter);
+    // `waiter` runs on the core thread. False when the core takes no work. With a topic the nodes
+    // are asked about that instead.
+    bool ask(Waiter waiter, std::uint64_t topic = 0);
     // Asks nobody: what the core knows now, and of the others what they said last.
     bool glance(Waiter waiter);
 
@@ -47,6 +50,7 @@ class Census : public std::enable_shared_from_this<Census> {
     // Owned by the work that is under way and by nothing else: a server that stops drops that work,
     // and with it those who wait.
     struct Round {
+        std::uint64_t topic = 0;
         gossip::Mono::time_point since;
         std::vector<Waiter> waiters;
         bool over = false;
@@ -57,7 +61,7 @@ class Census : public std::enable_shared_from_this<Census> {
 
     CoreHandle& core_;
     Later later_;
-    std::weak_ptr<Round> running_;
+    std::map<std::uint64_t, std::weak_ptr<Round>> running_;  // by topic
 };
 
 }  // namespace node

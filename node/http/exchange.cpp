@@ -111,6 +111,7 @@ std::string format_head(const Response& response, bool keep_alive) {
     }
     if (!response.etag.empty()) (head += "\r\nETag: ") += response.etag;
     if (!response.allow.empty()) (head += "\r\nAllow: ") += response.allow;
+    if (response.any_origin) head += "\r\nAccess-Control-Allow-Origin: *";
     head += "\r\n\r\n";
     return head;
 }

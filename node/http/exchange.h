@@ -32,8 +32,9 @@ struct Response {
     std::string body;
     // Sent instead of `body` if there is one, and shared with other responses: never copied.
     std::shared_ptr<const SharedBytes> shared_body;
-    std::string etag;   // with its quotes; empty: none
-    std::string allow;  // 405 only: the methods that would have been right
+    std::string etag;         // with its quotes; empty: none
+    std::string allow;        // 405 only: the methods that would have been right
+    bool any_origin = false;  // pages of any origin may read it (CORS)
 };
 
 // A response without an end: lines of JSON for as long as the client stays. From any thread.

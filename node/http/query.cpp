@@ -50,6 +50,25 @@ std::optional<std::string> percent_decoded(std::string_view text, char plus) {
     return out;
 }
 
+std::string percent_encoded(std::string_view text) {
+    constexpr std::string_view kPlain = "-._~:";
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                           (c >= 'A' && c <= 'Z') || kPlain.find(c) != std::string_view::npos;
+        if (plain) {
+            out += c;
+        } else {
+            out += '%';
+            out += kHex[byte >> 4U];
+            out += kHex[byte & 15U];
+        }
+    }
+    return out;
+}
+
 gossip::Result<std::string> address_in(std::string_view path, std::string_view before,
                                        std::string_view behind) {
     const auto address =

@@ -13,6 +13,9 @@ namespace node {
 // %41 -> A. nullopt for a '%' without two hex digits behind it. `plus` is what a '+' means.
 [[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text, char plus = '+');
 
+// The other way round: everything but letters, digits and "-._~:" becomes %XX.
+[[nodiscard]] std::string percent_encoded(std::string_view text);
+
 // The address of an instance that `path` has, percent-encoded, between these two parts of it.
 [[nodiscard]] gossip::Result<std::string> address_in(std::string_view path, std::string_view before,
                                                      std::string_view behind);

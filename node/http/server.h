@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -12,12 +13,15 @@
 #include "node/checks/policy.h"
 #include "node/core_handle.h"
 #include "node/published.h"
+#include "registry/token.h"
 
 namespace registry {
 class View;
 }
 
 namespace node {
+
+class ActivityLog;
 
 // What one client may cost us. A request that exceeds it is told so, where that can still be said,
 // and its connection closed.
@@ -55,6 +59,10 @@ struct HttpContext {
     std::string version;  // of this program
     CheckPolicy checks = {};
     const CheckCounters* check_counters = nullptr;  // nullptr: nothing is checked here
+    registry::TokenKeys tokens = registry::TokenKeys::from_name("");
+    // What the core adds to the wall clock, in ms; nullptr: nothing.
+    const std::atomic<std::int64_t>* clock_offset_ms = nullptr;
+    const ActivityLog* activity = nullptr;  // nullptr: nothing is remembered
 };
 
 // The API of one node: the legacy registry end points and /v1, on threads of its own.

@@ -5,6 +5,7 @@
 
 #include "gossip/check.h"
 #include "gossip/table.h"
+#include "registry/app.h"
 #include "registry/json.h"
 
 namespace node {
@@ -12,18 +13,44 @@ namespace {
 
 using gossip::PutStatus;
 
-// May it wait for its turn? Only content that routing does not depend on.
-bool may_coalesce(const gossip::Core& core, const gossip::LocalWrite& write) {
-    const gossip::Record* current = core.table().find(write.kind, write.key);
-    if (current == nullptr || current->tombstone() || current->expired()) return false;
-    const auto before = registry::decode(current->fields());
+gossip::RecordFields fields_of(const gossip::LocalWrite& write) {
     gossip::RecordFields fields;
     fields.key = write.key;
     fields.value = write.value;
     fields.ttl_s = write.ttl_s;
     fields.last_update = write.last_update;
-    const auto after = registry::decode(fields);
-    return before && after && registry::change(*before, *after) == registry::Change::content;
+    return fields;
+}
+
+// Keeps what the row's life so far has settled, and decides whether the write may wait for its
+// turn: only content that routing does not depend on.
+void continue_row(const gossip::Core& core, gossip::LocalWrite& write, registry::Instance& after) {
+    write.coalesce = false;
+    const gossip::Record* current = core.table().find(write.kind, write.key);
+    if (current == nullptr || current->tombstone()) return;
+    const auto before = registry::decode(current->fields());
+    if (!before) return;
+    const registry::Instance said = after;
+    registry::continue_life(*before, after);
+    if (said != after) write.value = registry::encode(after).value;
+    write.coalesce =
+        !current->expired() && registry::change(*before, after) == registry::Change::content;
+}
+
+// The first instance of a version says when it was born; every later one keeps that alive.
+void note_version(gossip::Core& core, const registry::Instance& x, gossip::Now now,
+                  gossip::Output& out) {
+    const gossip::Record* known =
+        core.table().find(gossip::RecordKind::version, registry::birth_key(x.app_name, x.version));
+    registry::Birth birth{x.app_name, x.version, 0};
+    if (known != nullptr && !known->tombstone()) {
+        if (const auto decoded = registry::decode_birth(known->fields())) birth.ms = decoded->ms;
+    }
+    if (birth.ms == 0) {
+        const auto ms = (now.wall.time_since_epoch() + core.clock_offset()).count();
+        birth.ms = static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 1));
+    }
+    (void)core.put(registry::encode(birth), now, out);
 }
 
 // A check renews a row by our clock. The application's own may be behind, or only count: what it
@@ -58,8 +85,13 @@ std::uint64_t unix_seconds() {
 
 gossip::PutResult put_registration(gossip::Core& core, gossip::LocalWrite& write, gossip::Now now,
                                    gossip::Output& out) {
-    write.coalesce = may_coalesce(core, write);
-    return core.put(write, now, out);
+    auto decoded = registry::decode(fields_of(write));
+    CHECK(decoded.has_value());
+    registry::Instance instance = std::move(decoded).value();
+    continue_row(core, write, instance);
+    const gossip::PutResult put = core.put(write, now, out);
+    if (accepted(put.status)) note_version(core, instance, now, out);
+    return put;
 }
 
 void submit_write(Api& api, const ExchangePtr& exchange, gossip::LocalWrite write, Answer answer) {

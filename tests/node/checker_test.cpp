@@ -40,7 +40,9 @@ class CoreUnderLock final : public node::CoreHandle {
             work(core_, now, out);
             core_.tick(now, out);
             rows_.changed(out, core_);
-            versions_ += out.durable.size();
+            for (const gossip::Record& record : out.durable) {
+                versions_ += record.kind() == gossip::RecordKind::instance ? 1 : 0;
+            }
             if (after_turn) after_turn(core_);
         }
         done();

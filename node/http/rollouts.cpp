@@ -1,0 +1,387 @@
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "node/activity.h"
+#include "node/http/api.h"
+#include "node/http/census.h"
+#include "node/http/query.h"
+#include "node/http/writes.h"
+#include "registry/duration.h"
+#include "registry/json.h"
+#include "registry/rollout_json.h"
+
+// What operators decide about an app, and what follows from it.
+
+namespace node {
+namespace {
+
+using gossip::Errc;
+using gossip::Error;
+using gossip::Result;
+using registry::App;
+using registry::AppRow;
+using registry::RolloutCommand;
+using ViewPtr = std::shared_ptr<const registry::View>;
+
+constexpr std::string_view kApps = "/v1/apps/";
+constexpr int kTries = 8;  // somebody else decided at the same time: again, from his decision
+
+// The app that the path names between kApps and `behind`.
+Result<std::string> app_in(std::string_view path, std::string_view behind) {
+    const auto name =
+        percent_decoded(path.substr(kApps.size(), path.size() - kApps.size() - behind.size()));
+    if (!name || name->empty()) {
+        return Error{Errc::invalid, "the path " + registry::in_quotes(path) + " names no app"};
+    }
+    return *name;
+}
+
+std::string quoted(std::uint64_t epoch) {
+    return '"' + std::to_string(epoch) + '"';
+}
+
+Response unknown_app(const std::string& name) {
+    return problem(404, "there is no app " + registry::in_quotes(name),
+                   "GET /v1/apps lists what there is; an app appears with its first instance");
+}
+
+std::string app_json(const AppRow& row) {
+    std::string body;
+    registry::append_app(body, row);
+    return body;
+}
+
+// The same, and whose decision of the same moment does not count.
+std::string app_json(const Api& api, const AppRow& row) {
+    std::string body = app_json(row);
+    body.back() = ',';
+    body += R"("overruled":)";
+    const auto loser =
+        api.context.activity ? api.context.activity->overruled(row.app) : std::nullopt;
+    if (loser) {
+        append_activity(body, *loser);
+    } else {
+        body += "null";
+    }
+    return body + '}';
+}
+
+// One decision on its way: made from what this node knows, and made again if that has changed
+// before the core takes it.
+struct Decision {
+    using Make = std::function<Result<App>(const AppRow&)>;
+
+    Api& api;
+    ExchangePtr exchange;
+    std::string name;
+    Make make;
+    std::optional<std::uint64_t> if_epoch;  // If-Match: only from this epoch
+    bool dry_run = false;
+    int tries = 0;
+    gossip::PutStatus status = gossip::PutStatus::created;
+    std::optional<gossip::LocalWrite> also = {};  // with it: the end of a version
+};
+using DecisionPtr = std::shared_ptr<Decision>;
+
+AppRow nothing_decided(const std::string& name) {
+    AppRow row;
+    row.app.name = name;
+    return row;
+}
+
+Response conflict(const Decision& d, const AppRow& row) {
+    return problem(409,
+                   registry::in_quotes(d.name) + " is in epoch " + std::to_string(row.epoch) +
+                       ", not in " + std::to_string(d.if_epoch.value_or(0)) +
+                       ": somebody has decided meanwhile",
+                   "look at `current`, then send its epoch as If-Match, or none to decide anyway",
+                   R"(,"current":)" + app_json(row));
+}
+
+Response previewed(const AppRow& row, const App& app) {
+    std::string body = R"({"dry_run":true,"before":)";
+    registry::append_versions(body, row, row.plan);
+    body += R"(,"after":)";
+    registry::append_versions(body, row, registry::preview(row, app));
+    return json(body + '}');
+}
+
+Response decided(const Decision& d) {
+    const ViewPtr view = d.api.view();
+    const AppRow* row = view->app(d.name);
+    if (row == nullptr) return json("{}");  // deleted in the same turn
+    Response response = json(app_json(d.api, *row));
+    response.etag = quoted(row->epoch);
+    return response;
+}
+
+void submit(const DecisionPtr& d);
+
+void settle(const DecisionPtr& d) {
+    if (d->status == gossip::PutStatus::conflict && d->tries < kTries) return submit(d);
+    if (accepted(d->status)) return d->exchange->send(decided(*d));
+    if (d->status == gossip::PutStatus::conflict) {
+        const ViewPtr view = d->api.view();
+        const AppRow* row = view->app(d->name);
+        return d->exchange->send(conflict(*d, row ? *row : nothing_decided(d->name)));
+    }
+    if (d->status == gossip::PutStatus::too_large) {
+        return d->exchange->send(
+            problem(413, "the decision about " + registry::in_quotes(d->name) + " exceeds 1,100 B",
+                    "name fewer versions, or take old ones out of quarantine"));
+    }
+    d->exchange->send(refused(d->api, d->name, {d->status, {}}));
+}
+
+void submit(const DecisionPtr& d) {
+    ++d->tries;
+    const ViewPtr view = d->api.view();
+    const AppRow* known = view->app(d->name);
+    const AppRow row = known ? *known : nothing_decided(d->name);
+    if (d->if_epoch && *d->if_epoch != row.epoch) return d->exchange->send(conflict(*d, row));
+    const Result<App> app = d->make(row);
+    if (!app && d->also && app.error().code == Errc::invalid) {
+        return d->exchange->send(
+            problem(409, app.error().message, "hearsay rollout status shows who is still on it"));
+    }
+    if (!app) return d->exchange->send(problem(app.error()));
+    if (d->dry_run) return d->exchange->send(previewed(row, *app));
+    const bool same =
+        known && row.epoch != 0 && app->rollout == row.app.rollout && app->policy == row.app.policy;
+    if (same && !d->also) {
+        return d->exchange->send(decided(*d));  // as it is already
+    }
+    gossip::LocalWrite write = registry::encode(*app);
+    write.conditional = true;
+    write.if_stamp = {row.epoch};
+    const bool queued = d->api.context.core.submit(
+        [d, write = std::move(write)](gossip::Core& core, gossip::Now now, gossip::Output& out) {
+            d->status = core.put(write, now, out).status;
+            if (accepted(d->status) && d->also) (void)core.put(*d->also, now, out);
+        },
+        [d] { settle(d); });
+    if (!queued) d->exchange->send(busy());
+}
+
+// `"agreement":{..},"watermark":..`: how many live nodes follow the same plan, and from when on no
+// ticket of an earlier epoch can be valid any more (Unix seconds; null while somebody has not
+// heard).
+std::string agreement_json(Api& api, const AppRow& row, const gossip::Polled& polled) {
+    std::string out = R"(,"agreement":{"nodes":)";
+    registry::append_number(out, polled.nodes);
+    out += R"(,"agreeing":)";
+    registry::append_number(out, polled.agreeing);
+    out += R"(,"unheard":)";
+    registry::append_number(out, polled.unheard);
+    out += R"(},"watermark":)";
+    const bool all = polled.unheard == 0 && polled.oldest_epoch >= row.epoch;
+    if (!all) return out + "null";
+    Api::Acked& acked = api.acked[row.app.name];
+    if (acked.epoch != row.epoch || acked.at_s == 0) {
+        acked = {row.epoch, api.cluster_ms() / 1000 + 1};
+    }
+    registry::append_number(out, acked.at_s + row.app.policy.ticket_ttl_s);
+    return out;
+}
+
+// With what the other nodes say of it, if they were asked; then on the core thread.
+void send_app(Api& api, const ExchangePtr& exchange, const std::string& name,
+              const std::optional<gossip::Polled>& polled) {
+    const ViewPtr view = api.view();
+    const AppRow* row = view->app(name);
+    if (row == nullptr) return exchange->send(unknown_app(name));
+    Response response = json(app_json(api, *row));
+    if (polled) {
+        response.body.pop_back();
+        response.body += agreement_json(api, *row, *polled) + '}';
+    }
+    response.etag = quoted(row->epoch);
+    exchange->send(std::move(response));
+}
+
+// The epoch that If-Match names; nullopt: any.
+Result<std::optional<std::uint64_t>> epoch_of(const Request& request) {
+    std::string_view ver = request.if_match;
+    if (ver.empty()) return std::optional<std::uint64_t>{};
+    if (ver.size() >= 2 && ver.starts_with('"') && ver.ends_with('"')) {
+        ver = ver.substr(1, ver.size() - 2);
+    }
+    const auto stamp = registry::parse_ver(ver);
+    if (!stamp) {
+        return Error{Errc::invalid, "If-Match: " + registry::in_quotes(request.if_match) +
+                                        " is no epoch; send the app's, a number"};
+    }
+    return std::optional{stamp->value};
+}
+
+void decide_by(Api& api, const ExchangePtr& exchange, const Result<std::string>& name,
+               Decision::Make make) {
+    const Request& request = exchange->request();
+    if (!name) return exchange->send(problem(name.error()));
+    const auto parameters = parse_query(request.query, {"dry_run"});
+    if (!parameters) return exchange->send(problem(parameters.error()));
+    const auto epoch = epoch_of(request);
+    if (!epoch) return exchange->send(problem(epoch.error()));
+    bool dry_run = false;
+    if (!parameters->empty()) {
+        const auto flag = parse_flag("dry_run", parameters->front().second);
+        if (!flag) return exchange->send(problem(flag.error()));
+        dry_run = *flag;
+    }
+    submit(std::make_shared<Decision>(
+        Decision{api, exchange, *name, std::move(make), *epoch, dry_run}));
+}
+
+void command(Api& api, const ExchangePtr& exchange, RolloutCommand::Kind kind) {
+    const Request& request = exchange->request();
+    const auto name = app_in(request.path, '/' + std::string{registry::name(kind)});
+    auto parsed = registry::parse_command(kind, request.body);
+    if (!parsed) return exchange->send(problem(parsed.error()));
+    decide_by(api, exchange, name, [what = *std::move(parsed)](const AppRow& row) {
+        return registry::decide(row, what);
+    });
+}
+
+}  // namespace
+
+void get_apps(Api& api, const ExchangePtr& exchange) {
+    const auto parameters = parse_query(exchange->request().query, {});
+    if (!parameters) return exchange->send(problem(parameters.error()));
+    const ViewPtr view = api.view();
+    Response response;
+    response.etag = api.list.etag(view->revision());
+    if (none_match_hits(exchange->request().if_none_match, response.etag)) {
+        response.status = 304;
+        return exchange->send(std::move(response));
+    }
+    response.body = R"({"apps":[)";
+    for (const auto& row : view->apps()) {
+        if (response.body.back() != '[') response.body += ',';
+        registry::append_app(response.body, *row);
+    }
+    response.body += R"(],"revision":)";
+    registry::append_number(response.body, view->revision());
+    response.body += '}';
+    exchange->send(std::move(response));
+}
+
+void get_app(Api& api, const ExchangePtr& exchange) {
+    const auto name = app_in(exchange->request().path, "");
+    if (!name) return exchange->send(problem(name.error()));
+    const auto parameters = parse_query(exchange->request().query, {"census"});
+    if (!parameters) return exchange->send(problem(parameters.error()));
+    if (!parameters->empty()) {
+        const auto wanted = parse_flag("census", parameters->front().second);
+        if (!wanted) return exchange->send(problem(wanted.error()));
+        if (!*wanted) return send_app(api, exchange, *name, std::nullopt);
+    }
+    if (api.view()->app(*name) == nullptr) return exchange->send(unknown_app(*name));
+    const bool queued =
+        api.census->ask([&api, exchange, name = *name](
+                            const CoreStatus& core) { send_app(api, exchange, name, core.polled); },
+                        registry::topic_of(*name));
+    if (!queued) exchange->send(busy());
+}
+
+void put_app(Api& api, const ExchangePtr& exchange) {
+    const Request& request = exchange->request();
+    const auto name = app_in(request.path, "");
+    if (!name) return exchange->send(problem(name.error()));
+    auto parsed = registry::parse_app(*name, request.body);
+    if (!parsed) return exchange->send(problem(parsed.error()));
+    decide_by(api, exchange, name, [wanted = *std::move(parsed)](const AppRow& row) {
+        App app = wanted;
+        app.parent = row.epoch;
+        if (app.rollout.previous.empty()) app.rollout.previous = row.app.rollout.weights;
+        return registry::validated(std::move(app));
+    });
+}
+
+// DELETE /v1/apps/{app}/versions/{version}: of one that nobody needs. With ?force=1&deadline=10m of
+// one that has sessions: it goes into quarantine, and they are cut when the time is up.
+void delete_app_version(Api& api, const ExchangePtr& exchange) {
+    const Request& request = exchange->request();
+    constexpr std::string_view kVersions = "/versions/";
+    const std::size_t at = request.path.find(kVersions, kApps.size());
+    if (at == std::string_view::npos) {
+        return exchange->send(problem(405, "an app cannot be deleted",
+                                      "DELETE /v1/apps/{app}/versions/{version} forgets a version; "
+                                      "an app goes with its instances and decisions"));
+    }
+    const auto name = app_in(request.path.substr(0, at), "");
+    const auto version = percent_decoded(request.path.substr(at + kVersions.size()));
+    if (!name || !version)
+        return exchange->send(
+            problem(400, "the path names no version", "/v1/apps/{app}/versions/{version}"));
+    const auto parameters = parse_query(request.query, {"force", "deadline"});
+    if (!parameters) return exchange->send(problem(parameters.error()));
+    bool force = false;
+    std::optional<std::chrono::milliseconds> deadline;
+    for (const auto& [key, value] : *parameters) {
+        if (key == "force") {
+            const auto flag = parse_flag(key, value);
+            if (!flag) return exchange->send(problem(flag.error()));
+            force = *flag;
+        } else {
+            const auto parsed = registry::parse_duration(value);
+            if (parsed) deadline = *parsed;
+            if (!parsed) {
+                return exchange->send(problem(
+                    400, "deadline: " + registry::in_quotes(value) + " is no duration such as 10m",
+                    "say how long its sessions may go on"));
+            }
+        }
+    }
+    if (force != deadline.has_value()) {
+        return exchange->send(problem(400, "force and deadline go together",
+                                      "?force=1&deadline=10m cuts what is left after 10 minutes"));
+    }
+    auto decision = std::make_shared<Decision>(Decision{api, exchange, *name, {}, {}, false});
+    if (force) {
+        const std::uint64_t until =
+            api.cluster_ms() / 1000 + static_cast<std::uint64_t>(deadline->count() + 999) / 1000;
+        decision->make = [version = *version, until](const AppRow& row) -> Result<App> {
+            RolloutCommand out;
+            out.kind = RolloutCommand::Kind::quarantine;
+            out.version = version;
+            auto app = registry::decide(row, out);
+            if (!app) return app.error();
+            App cut = std::move(app).value();
+            cut.rollout.drain_deadline = until;
+            cut.rollout.hard = true;
+            return registry::validated(std::move(cut));
+        };
+    } else {
+        decision->make = [version = *version](const AppRow& row) {
+            return registry::without_version(row, version);
+        };
+        decision->also = registry::encode(registry::Birth{*name, *version, 1});
+        decision->also->tombstone = true;
+    }
+    submit(decision);
+}
+
+void post_promote(Api& api, const ExchangePtr& exchange) {
+    command(api, exchange, RolloutCommand::Kind::promote);
+}
+void post_split(Api& api, const ExchangePtr& exchange) {
+    command(api, exchange, RolloutCommand::Kind::split);
+}
+void post_rollback(Api& api, const ExchangePtr& exchange) {
+    command(api, exchange, RolloutCommand::Kind::rollback);
+}
+void post_pause(Api& api, const ExchangePtr& exchange) {
+    command(api, exchange, RolloutCommand::Kind::pause);
+}
+void post_resume(Api& api, const ExchangePtr& exchange) {
+    command(api, exchange, RolloutCommand::Kind::resume);
+}
+void post_quarantine(Api& api, const ExchangePtr& exchange) {
+    command(api, exchange, RolloutCommand::Kind::quarantine);
+}
+void post_release(Api& api, const ExchangePtr& exchange) {
+    command(api, exchange, RolloutCommand::Kind::release);
+}
+
+}  // namespace node

@@ -1,0 +1,249 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/support/cluster.h"
+#include "tests/support/game_server.h"
+#include "tests/support/text.h"
+
+// Version 2 goes live while the clients of version 1 stay where they are, whatever happens to the
+// nodes meanwhile.
+
+namespace {
+
+using namespace std::chrono_literals;
+using test::Agent;
+using test::Cluster;
+using test::contains;
+using test::eventually;
+using test::GameServer;
+using test::HttpAnswer;
+using test::json;
+using test::Ran;
+
+constexpr int kNotFound = 3;
+constexpr int kRefused = 6;
+
+json body_of(const HttpAnswer& answer) {
+    return json::parse(answer.body, nullptr, false);
+}
+
+json place(Agent& agent, const std::string& query = "") {
+    return body_of(agent.client().get("/v1/apps/arena/endpoint" + query));
+}
+
+HttpAnswer decide(Agent& agent, const std::string& verb, const json& body) {
+    return agent.client().send(
+        {.method = "POST", .target = "/v1/apps/arena/" + verb, .body = body.dump()});
+}
+
+std::string role(Agent& agent, const std::string& version) {
+    const json app = agent.get("/v1/apps/arena");
+    if (!app.is_object()) return "";
+    for (const json& v : app.at("versions")) {
+        if (v.at("version") == version) return v.at("role");
+    }
+    return "";
+}
+
+class Rollout : public testing::Test {
+  protected:
+    // Whether all running nodes but those give the version this role.
+    bool everywhere(const std::string& version, const std::string& wanted) {
+        return eventually([&] {
+            for (std::size_t i = 0; i < cluster_.size(); ++i) {
+                if (cluster_[i].running() && role(cluster_[i], version) != wanted) return false;
+            }
+            return true;
+        });
+    }
+    // A client asks a node and goes where it is sent.
+    std::string join(Agent& agent, std::vector<GameServer*> servers, const std::string& client) {
+        const json answer = place(agent);
+        if (answer.value("outcome", "") != "go") return answer.value("outcome", "no answer");
+        for (const json& candidate : answer.at("candidates")) {
+            for (GameServer* server : servers) {
+                if (server->address() != candidate.at("address")) continue;
+                const auto seated = server->seat(client, "ticket", candidate.at("ticket"));
+                if (seated.verdict != "accepted") continue;
+                tokens_[client] = seated.token;
+                return server->version();
+            }
+        }
+        return "full";
+    }
+
+    Cluster cluster_{3};
+    std::map<std::string, std::string> tokens_;  // by client
+};
+
+TEST_F(Rollout, TheClientsOfAnOldVersionStayUntilTheyLeave) {
+    ASSERT_TRUE(cluster_.start()) << cluster_.logs();
+    GameServer one{cluster_[1].url(), "10.0.0.1:7777", "v1", 50};
+    ASSERT_TRUE(one.start());
+    ASSERT_TRUE(everywhere("v1", "accepting")) << cluster_.logs();
+    for (int i = 0; i < 12; ++i) {
+        EXPECT_EQ(join(cluster_[static_cast<std::size_t>(i % 3)], {&one}, "c" + std::to_string(i)),
+                  "v1");
+    }
+    ASSERT_TRUE(one.beat());
+
+    GameServer two{cluster_[2].url(), "10.0.0.2:7777", "v2", 50};
+    ASSERT_TRUE(two.start());
+    ASSERT_TRUE(eventually([&] { return !role(cluster_[0], "v2").empty(); })) << cluster_.logs();
+    ASSERT_EQ(decide(cluster_[0], "promote", {{"version", "v2"}}).status, 200);
+    ASSERT_TRUE(everywhere("v1", "draining")) << cluster_.logs();
+    ASSERT_TRUE(eventually([&] {
+        const json app = cluster_[1].get("/v1/apps/arena");
+        return app.at("agreement").at("agreeing") == 3 && app.at("watermark").is_number();
+    })) << cluster_[1].get("/v1/apps/arena");
+    cluster_[0].process().kill();  // where it was decided
+    for (int i = 12; i < 24; ++i) {
+        EXPECT_EQ(join(cluster_[1 + static_cast<std::size_t>(i % 2)], {&one, &two},
+                       "c" + std::to_string(i)),
+                  "v2");
+    }
+    ASSERT_TRUE(one.beat());
+    EXPECT_EQ(one.instruction(), "draining");
+    EXPECT_EQ(one.sessions(), 12U) << "nobody was sent away";
+    EXPECT_FALSE(one.fence()) << "there are sessions";
+
+    for (int i = 0; i < 12; ++i) one.end("c" + std::to_string(i));
+    ASSERT_TRUE(one.beat());
+    EXPECT_EQ(one.instruction(), "close");
+    EXPECT_TRUE(one.fence());
+    // The node that was away learns what was decided without it.
+    cluster_.restart(0);
+    ASSERT_TRUE(everywhere("v2", "accepting")) << cluster_.logs();
+    EXPECT_EQ(place(cluster_[0]).at("address"), "10.0.0.2:7777");
+}
+
+TEST_F(Rollout, ARollbackNeedsNoColdStart) {
+    ASSERT_TRUE(cluster_.start()) << cluster_.logs();
+    GameServer one{cluster_[1].url(), "10.0.0.1:7777", "v1", 50};
+    GameServer two{cluster_[2].url(), "10.0.0.2:7777", "v2", 50};
+    ASSERT_TRUE(one.start());
+    ASSERT_TRUE(eventually([&] { return role(cluster_[0], "v1") == "accepting"; }));
+    EXPECT_EQ(join(cluster_[0], {&one}, "first"), "v1");
+    ASSERT_TRUE(one.beat());
+    ASSERT_TRUE(two.start());
+    ASSERT_TRUE(everywhere("v2", "accepting")) << cluster_.logs();
+    ASSERT_EQ(decide(cluster_[2], "rollback", json::object()).status, 200);
+    ASSERT_TRUE(everywhere("v1", "accepting")) << cluster_.logs();
+    ASSERT_TRUE(one.beat());
+    EXPECT_EQ(one.instruction(), "open");
+    EXPECT_EQ(join(cluster_[0], {&one, &two}, "second"), "v1");
+}
+
+TEST_F(Rollout, ALostClientComesBackToItsServerThroughANodeThatHasJustBooted) {
+    cluster_.restart(0);
+    cluster_.restart(1);
+    GameServer one{cluster_[0].url(), "10.0.0.1:7777", "v1", 50};
+    GameServer other{cluster_[1].url(), "10.0.0.2:7777", "v1", 50};
+    ASSERT_TRUE(eventually([&] { return one.start() && other.start(); })) << cluster_.logs();
+    ASSERT_TRUE(eventually([&] {
+        return place(cluster_[0]).at("candidates").size() == 2 &&
+               place(cluster_[1]).at("candidates").size() == 2;
+    })) << cluster_.logs();
+    std::map<std::string, GameServer*> where;
+    for (int i = 0; i < 20; ++i) {
+        const std::string client = "c" + std::to_string(i);
+        ASSERT_EQ(join(cluster_[static_cast<std::size_t>(i % 2)], {&one, &other}, client), "v1");
+        where[client] = one.has(client) ? &one : &other;
+    }
+    cluster_.restart(2);
+    ASSERT_TRUE(eventually([&] { return cluster_[2].answers(); })) << cluster_.logs();
+    for (const auto& [client, server] : where) {
+        json answer;
+        ASSERT_TRUE(eventually([&] {
+            answer = place(cluster_[2], "?token=" + tokens_[client]);
+            EXPECT_NE(answer.value("session", ""), "gone") << "it has only not heard of it yet";
+            return answer.value("session", "") == "go";
+        })) << answer;
+        EXPECT_EQ(answer.at("address"), server->address());
+        EXPECT_EQ(server->seat(client, "token", tokens_[client]).verdict, "accepted");
+    }
+}
+
+TEST_F(Rollout, AStormOfClientsFindsEverySeatAndNoMore) {
+    ASSERT_TRUE(cluster_.start()) << cluster_.logs();
+    std::vector<std::unique_ptr<GameServer>> servers;
+    std::vector<GameServer*> all;
+    for (std::size_t i = 0; i < 6; ++i) {
+        servers.push_back(std::make_unique<GameServer>(
+            cluster_[i % 3].url(), "10.0.0." + std::to_string(i) + ":7777", "v1", 10));
+        ASSERT_TRUE(servers.back()->start());
+        all.push_back(servers.back().get());
+    }
+    ASSERT_TRUE(cluster_.agree());
+    // Nobody tells anybody of his sessions meanwhile: the views are as stale as they can be.
+    int seated = 0;
+    for (int i = 0; i < 300; ++i) {
+        const std::string client = "c" + std::to_string(i);
+        if (join(cluster_[static_cast<std::size_t>(i % 3)], all, client) == "v1") ++seated;
+    }
+    for (const GameServer* server : all) EXPECT_EQ(server->sessions(), 10U) << server->address();
+    EXPECT_EQ(seated, 60);
+}
+
+TEST_F(Rollout, DecisionsOutliveEveryNodeThatIsKilled) {
+    ASSERT_TRUE(cluster_.start()) << cluster_.logs();
+    ASSERT_TRUE(GameServer(cluster_[0].url(), "10.0.0.1:7777", "v1", 5).start());
+    ASSERT_TRUE(GameServer(cluster_[0].url(), "10.0.0.2:7777", "v2", 5).start());
+    ASSERT_EQ(decide(cluster_[0], "promote", {{"version", "v1"}, {"author", "ann"}}).status, 200);
+    const json decided = cluster_[0].get("/v1/apps/arena");
+    for (std::size_t i = 0; i < 3; ++i) cluster_[i].process().kill();
+    for (std::size_t i = 0; i < 3; ++i) cluster_.restart(i);
+    ASSERT_TRUE(eventually([&] {
+        for (std::size_t i = 0; i < 3; ++i) {
+            const json app = cluster_[i].get("/v1/apps/arena");
+            if (!app.is_object() || app.at("epoch") != decided.at("epoch")) return false;
+        }
+        return true;
+    })) << cluster_.logs();
+    EXPECT_EQ(cluster_[1].get("/v1/apps/arena").at("author"), "ann");
+}
+
+TEST_F(Rollout, TheCommandLineDecidesAndShows) {
+    cluster_.restart(0);
+    Agent& agent = cluster_[0];
+    ASSERT_TRUE(eventually([&] { return agent.answers(); })) << agent.log();
+    const auto run = [&](std::vector<std::string> arguments) {
+        return test::run(arguments, {{"HEARSAY_NODE", agent.url()}});
+    };
+    EXPECT_EQ(run({"rollout", "status", "arena"}).code, kNotFound);
+    GameServer one{agent.url(), "10.0.0.1:7777", "v1", 5};
+    GameServer two{agent.url(), "10.0.0.2:7777", "v2", 5};
+    ASSERT_TRUE(one.start() && two.start());
+    EXPECT_EQ(join(agent, {&one, &two}, "c"), "v2");
+    ASSERT_TRUE(two.beat());
+
+    const Ran dry = run({"rollout", "promote", "arena", "v1", "--dry-run"});
+    EXPECT_EQ(dry.code, 0) << dry.err;
+    EXPECT_TRUE(contains(dry.out, "draining")) << dry.out;
+    EXPECT_EQ(role(agent, "v2"), "accepting") << "nothing has changed";
+
+    const Ran promoted = run({"rollout", "promote", "arena", "v1", "--author", "ann"});
+    EXPECT_EQ(promoted.code, 0) << promoted.err;
+    EXPECT_TRUE(contains(promoted.out, "decided by ann")) << promoted.out;
+    const std::string epoch = agent.get("/v1/apps/arena").at("epoch");
+    const Ran split = run({"rollout", "split", "arena", "v1=80", "v2=20"});
+    EXPECT_TRUE(contains(split.out, "80 %")) << split.out << split.err;
+    const Ran late = run({"rollout", "pause", "arena", "--if-epoch", epoch});
+    EXPECT_EQ(late.code, kRefused) << late.out;
+    EXPECT_TRUE(contains(late.err, "somebody has decided meanwhile")) << late.err;
+    EXPECT_EQ(run({"rollout", "promote", "arena", "v9"}).code, kNotFound);
+    EXPECT_EQ(run({"rollout", "split", "arena", "v1"}).code, 2);
+
+    const Ran apps = run({"apps"});
+    EXPECT_TRUE(contains(apps.out, "v2, v1")) << apps.out;
+    const Ran shown = run({"rollout", "status", "arena"});
+    EXPECT_TRUE(contains(shown.out, "1 of 1 nodes follow this plan")) << shown.out;
+    const Ran why = run({"why", "10.0.0.2:7777"});
+    EXPECT_TRUE(contains(why.out, "10.0.0.2:7777: open")) << why.out << why.err;
+    EXPECT_TRUE(contains(why.out, "operators gave it a weight")) << why.out;
+    const json status = json::parse(run({"rollout", "status", "arena", "-o", "json"}).out);
+    EXPECT_EQ(status.at("rollout").at("weights"), (json{{"v1", 80}, {"v2", 20}}));
+}
+
+}  // namespace
