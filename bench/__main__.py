@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 
-from . import building, idle, join, kernel, lists, memory, simulator, spread, writes
+from . import building, idle, join, kernel, lists, memory, rollout, simulator, spread, writes
 from .nodes import binary, scratch
 from .report import Report
 
@@ -22,6 +22,7 @@ PARTS = {
     "post": (writes.measure, "durable registrations with 64 clients; kill -9", True),
     "list": (lists.measure, "GET /registry/list beside nginx", True),
     "memory": (memory.measure, "memory of one node, and its start from 100,000 rows", True),
+    "rollout": (rollout.measure, "placements of clients; a promotion to 20 nodes", True),
     "sim": (simulator.measure, "one update in 10,000 simulated nodes", True),
     "build": (building.measure, "a release build from nothing, and after one change", False),
 }

@@ -17,20 +17,24 @@ def row(address):
     return {"address": address, "app_name": "bench", "last_update": int(time.time()), "ttl": TTL_S}
 
 
-class Watch:
-    """Asks nodes in turn for one address, one question at a time, until each has it. So asking
-    takes at most one core, whatever the number of nodes."""
+def instance(address):
+    return f"/v1/instances/{address}"
 
-    def __init__(self, address):
-        self.path = f"/v1/instances/{address}"
+
+class Watch:
+    """Asks nodes in turn for one thing, one question at a time, until each has it: `has` the answer.
+    So asking takes at most one core, whatever the number of nodes."""
+
+    def __init__(self, path, has=lambda answer: answer.status == 200):
+        self.path, self.has = path, has
         self.seen = {}   # node -> when its answer with the row came
         self.polls = 0
 
     def warm(self, nodes):
-        """Nobody has the row yet; and every connection is open again."""
+        """Nobody has it yet; and every connection is open again."""
         for node in nodes:
             answer = node.http.get(self.path)
-            assert answer.status == 404, f"{self.path} is there already: {answer.status}"
+            assert not self.has(answer), f"{self.path} is there already: {answer.status}"
 
     def run(self, nodes, origin=None, post=None, on_answer=None):
         """Sends `post` to `origin`, if given, and watches `nodes`. Returns when that began and when
@@ -61,7 +65,7 @@ class Watch:
                         if on_answer:
                             on_answer()
                     else:
-                        if answer.status == 200:
+                        if self.has(answer):
                             self.seen[asking] = now
                         else:
                             waiting.append(asking)
@@ -73,7 +77,7 @@ def floor_ms(nodes, address, times=50):
     """What `run` needs to see that all nodes have a row that they have had for long."""
     took = []
     for _ in range(times):
-        watch = Watch(address)
+        watch = Watch(instance(address))
         begin, _ = watch.run(nodes)
         took.append((max(watch.seen.values()) - begin) * 1e3)
     return statistics.median(took)
@@ -86,7 +90,7 @@ def registrations(nodes, trials, pick_origin, targets_of, check=None):
         address = f"192.0.2.{trial % 250}:{10_000 + trial}"
         origin = pick_origin()
         targets = targets_of(origin)
-        watch = Watch(address)
+        watch = Watch(instance(address))
         watch.warm(nodes)
         time.sleep(random.uniform(.02, .08))  # a node that sent just now coalesces for 5 ms
         post = origin.http.request("POST", "/registry/register_instance", row(address))
