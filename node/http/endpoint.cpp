@@ -67,11 +67,11 @@ Result<Question> parse_question(const Request& request) {
                      "the path " + registry::in_quotes(request.path) + " names no app"};
     }
     q.app = *app;
-    auto parameters = parse_query(request.query, {"client", "token", "protocol"});
+    const auto parameters = parse_query(request.query, {"client", "token", "protocol"});
     if (!parameters) return parameters.error();
-    for (auto& [name, value] : *parameters) {
-        if (name == "client") q.seeker.client = std::move(value);
-        if (name == "token") q.token = std::move(value);
+    for (const auto& [name, value] : *parameters) {
+        if (name == "client") q.seeker.client = value;
+        if (name == "token") q.token = value;
         if (name == "protocol") {
             const auto range = parse_protocol(value);
             if (!range) return range.error();

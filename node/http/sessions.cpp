@@ -192,7 +192,7 @@ struct Call {
     std::optional<Response> refusal = {};
 };
 
-void submit(std::shared_ptr<Call> call) {
+void submit(const std::shared_ptr<Call>& call) {
     const bool queued = call->api.context.core.submit(
         [call](gossip::Core& core, gossip::Now now, gossip::Output& out) {
             Found found = find(call->api, core, call->address);
