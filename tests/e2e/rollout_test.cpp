@@ -128,6 +128,7 @@ TEST_F(Rollout, ARollbackNeedsNoColdStart) {
     ASSERT_TRUE(one.beat());
     ASSERT_TRUE(two.start());
     ASSERT_TRUE(everywhere("v2", "accepting")) << cluster_.logs();
+    ASSERT_TRUE(everywhere("v1", "draining")) << cluster_.logs();
     ASSERT_EQ(decide(cluster_[2], "rollback", json::object()).status, 200);
     ASSERT_TRUE(everywhere("v1", "accepting")) << cluster_.logs();
     ASSERT_TRUE(one.beat());
