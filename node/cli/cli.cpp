@@ -14,6 +14,7 @@
 #include "node/cli/http_client.h"
 #include "node/cli/rollout.h"
 #include "node/cli/toy.h"
+#include "node/cli/wait.h"
 #include "node/duration.h"
 #include "node/exit_codes.h"
 
@@ -46,6 +47,9 @@ struct Texts {
     cli::ListFilter filter;
     cli::Registration registration;
     cli::RolloutOptions rollout;
+    cli::WaitOptions wait;
+    std::string patience = "5m";
+    bool until_empty = false;
     cli::DemoOptions demo;
     cli::ToyOptions toy;
     cli::DoctorOptions doctor;
@@ -280,6 +284,55 @@ void add_rollout(Program& program) {
     });
 }
 
+// What waits has a limit of its own.
+Result<int> with_patience(const Program& program,
+                          const std::function<int(const cli::Session&, milliseconds)>& run) {
+    const auto limit = parse_duration(program.texts.patience);
+    if (!limit) return Error{Errc::invalid, "--timeout: " + limit.error().message};
+    const auto session = session_of(program.texts);
+    if (!session) return session.error();
+    return run(*session, *limit);
+}
+
+void add_waiting(Program& program) {
+    auto& texts = program.texts;
+    CLI::App* wait = add(program, "wait", "Waits until something is so, for scripts.",
+                         "  hearsay wait --nodes 5\n"
+                         "  hearsay wait --converged --app chat --timeout 30s\n"
+                         "  hearsay wait --empty chat@v1 --timeout 2h\n");
+    wait->add_option("--nodes", texts.wait.nodes, "so many live nodes, all of one mind")
+        ->type_name("N");
+    wait->add_flag("--converged", texts.wait.converged, "all live nodes hold the same table");
+    wait->add_option("--app", texts.wait.app, "instead: follow the same plan for this application");
+    wait->add_option("--empty", texts.wait.empty, "no session is left on a version")
+        ->type_name("APP@VERSION");
+    CLI::App* drain =
+        add(program, "drain", "An instance takes no new clients and keeps those it has.",
+            "  hearsay drain 10.0.0.7:9000\n"
+            "  hearsay drain 10.0.0.7:9000 --wait --timeout 2h\n");
+    drain->add_option("address", texts.address, "host:port of the instance")->required();
+    drain->add_flag("--wait", texts.until_empty, "until its last session has ended");
+    for (CLI::App* command : {wait, drain}) {
+        command->add_option("--timeout", texts.patience, "how long to wait (5m)")
+            ->type_name("DURATION");
+        add_node(program, command);
+        add_output(program, command);
+    }
+    program.commands.emplace_back(wait, [&program]() {
+        return with_patience(program, [&program](const cli::Session& session, milliseconds limit) {
+            cli::WaitOptions options = program.texts.wait;
+            options.limit = limit;
+            return cli::wait_for(session, options);
+        });
+    });
+    program.commands.emplace_back(drain, [&program]() {
+        return with_patience(program, [&program](const cli::Session& session, milliseconds limit) {
+            return cli::drain_instance(session, program.texts.address, program.texts.until_empty,
+                                       limit);
+        });
+    });
+}
+
 void add_demo(Program& program) {
     CLI::App* demo =
         add(program, "demo",
@@ -389,6 +442,7 @@ void build(Program& program) {
     add_deregistration(program);
     add_inspection(program);
     add_rollout(program);
+    add_waiting(program);
     add_doctor(program);
     add_toy(program);
 }

@@ -247,4 +247,31 @@ TEST_F(Rollout, TheCommandLineDecidesAndShows) {
     EXPECT_EQ(status.at("rollout").at("weights"), (json{{"v1", 80}, {"v2", 20}}));
 }
 
+TEST_F(Rollout, ScriptsCanWait) {
+    ASSERT_TRUE(cluster_.start()) << cluster_.logs();
+    const auto run = [&](std::vector<std::string> arguments) {
+        return test::run(arguments, {{"HEARSAY_NODE", cluster_[0].url()}});
+    };
+    EXPECT_EQ(run({"wait", "--nodes", "3"}).code, 0);
+    EXPECT_EQ(run({"wait", "--nodes", "4", "--timeout", "1s"}).code, 5);
+    EXPECT_EQ(run({"wait"}).code, 2);
+    EXPECT_EQ(run({"wait", "--empty", "arena", "--timeout", "1s"}).code, 2);
+    EXPECT_EQ(run({"wait", "--empty", "arena@v1"}).code, kNotFound);
+    GameServer one{cluster_[0].url(), "10.0.0.1:7777", "v1", 5};
+    ASSERT_TRUE(one.start());
+    EXPECT_EQ(run({"wait", "--converged", "--app", "arena"}).code, 0);
+    ASSERT_EQ(join(cluster_[0], {&one}, "c"), "v1");
+    ASSERT_TRUE(one.beat());
+    const Ran busy = run({"wait", "--empty", "arena@v1", "--timeout", "1s"});
+    EXPECT_EQ(busy.code, 5);
+    EXPECT_TRUE(contains(busy.err, "1 sessions on v1")) << busy.err;
+    EXPECT_EQ(run({"drain", "10.0.0.1:7777", "--wait", "--timeout", "1s"}).code, 5);
+    EXPECT_EQ(place(cluster_[0]).at("outcome"), "no_version") << "it drains";
+    one.end("c");
+    ASSERT_TRUE(one.beat());
+    EXPECT_EQ(run({"drain", "10.0.0.1:7777", "--wait"}).code, 0);
+    EXPECT_EQ(run({"wait", "--empty", "arena@v1"}).code, 0);
+    EXPECT_EQ(run({"drain", "10.9.9.9:1"}).code, kNotFound);
+}
+
 }  // namespace

@@ -1,0 +1,127 @@
+#include "node/cli/wait.h"
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "node/cli/ask.h"
+#include "node/cli/json_text.h"
+#include "node/exit_codes.h"
+#include "node/http/query.h"
+
+namespace node::cli {
+namespace {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kLook{200};  // between questions
+
+// How far it is, for people, and whether that is far enough.
+struct Progress {
+    std::string text;
+    bool reached = false;
+};
+using Look = std::function<Progress(const json&)>;
+
+std::uint64_t number(const json& object, const char* key) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return object.is_object() && found != object.end() && found->is_number_unsigned()
+               ? found->get<std::uint64_t>()
+               : 0;
+}
+
+json member(const json& object, const char* key) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return object.is_object() && found != object.end() ? *found : json();
+}
+
+// Asks until `look` is content, the time is up, or the node refuses. A node that does not answer is
+// asked again: it may be restarting, which is what people wait for.
+int wait_until(const Session& session, const std::string& target, milliseconds limit,
+               const Look& look) {
+    const auto end = steady_clock::now() + limit;
+    std::string said;
+    HttpClient client(session.url);
+    while (true) {
+        const HttpAnswer answer = client.send({.target = target});
+        if (answer.answered() && !answer.ok()) return refused(session, answer);
+        Progress progress{"no node answers at " + session.url, false};
+        if (answer.answered()) progress = look(parse_json(answer.body));
+        if (progress.text != said) complain(said = progress.text);
+        if (progress.reached) {
+            if (session.json) print(answer.body + "\n");
+            return kOk;
+        }
+        if (steady_clock::now() + kLook >= end) {
+            complain("not within " + std::to_string(limit.count() / 1000) + " s");
+            return kTimeout;
+        }
+        std::this_thread::sleep_for(kLook);
+    }
+}
+
+Progress agreement(const json& body, unsigned nodes, const char* what) {
+    const json agreement = member(body, "agreement");
+    const std::uint64_t live = number(agreement, "nodes");
+    const std::uint64_t agreeing = number(agreement, "agreeing");
+    return {std::to_string(agreeing) + " of " + std::to_string(live) + " nodes " + what,
+            live > 0 && agreeing == live && (nodes == 0 || live >= nodes)};
+}
+
+Progress emptiness(const json& app, const std::string& version) {
+    for (const json& v : rows_of(app, "versions")) {
+        if (text_of(v, "version") != version) continue;
+        const std::uint64_t sessions = number(v, "sessions");
+        return {std::to_string(sessions) + " sessions on " + version + ", " +
+                    std::to_string(number(v, "live")) + " live instances",
+                sessions == 0};
+    }
+    return {"nothing is left of " + version, true};
+}
+
+}  // namespace
+
+int wait_for(const Session& session, const WaitOptions& options) {
+    if (!options.empty.empty()) {
+        const std::size_t at = options.empty.rfind('@');
+        if (at == std::string::npos || at == 0) {
+            complain("--empty: \"" + options.empty + "\" is no APP@VERSION such as chat@v1");
+            return kUsage;
+        }
+        const std::string version = options.empty.substr(at + 1);
+        return wait_until(
+            session, "/v1/apps/" + percent_encoded(options.empty.substr(0, at)) + "?census=0",
+            options.limit, [&version](const json& body) { return emptiness(body, version); });
+    }
+    if (!options.converged && options.nodes == 0) {
+        complain(
+            "there is nothing to wait for: give --converged, --nodes N or --empty APP@VERSION");
+        return kUsage;
+    }
+    const bool app = !options.app.empty();
+    return wait_until(session, app ? "/v1/apps/" + percent_encoded(options.app) : "/v1/status",
+                      options.limit, [&options, app](const json& body) {
+                          return agreement(body, options.nodes,
+                                           app ? "follow the same plan" : "hold the same table");
+                      });
+}
+
+int drain_instance(const Session& session, const std::string& address, bool wait,
+                   milliseconds limit) {
+    const std::string target = "/v1/instances/" + percent_encoded(address);
+    const Session quiet{session.url, session.json && !wait};
+    json body;
+    const int code =
+        ask(quiet, {.method = "POST", .target = target + "/drain", .body = "{}"}, body);
+    if (code != kOk) return code;
+    complain(address + " takes no new clients: " + text_of(body, "instruction"));
+    if (!wait) return kOk;
+    return wait_until(session, target, limit, [&address](const json& row) {
+        const std::uint64_t sessions = number(row, "sessions");
+        return Progress{std::to_string(sessions) + " sessions on " + address, sessions == 0};
+    });
+}
+
+}  // namespace node::cli
