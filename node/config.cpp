@@ -138,6 +138,12 @@ Problem set_data(AgentConfig& config, const std::string& text) {
     return {};
 }
 
+Problem set_token_keys(AgentConfig& config, const std::string& text) {
+    if (text.empty()) return "an empty path is no file";
+    config.token_keys = text;
+    return {};
+}
+
 const Setting kSettings[] = {
     {"http", "HOST:PORT", "where applications reach the API (127.0.0.1:7700)",
      [](AgentConfig& c, const std::string& text) { return set_address(c.http, text); }},
@@ -169,6 +175,10 @@ const Setting kSettings[] = {
      }},
     {"check_hosts", "HOST,...", "hosts that checks may go to besides an instance's own; any: all",
      set_check_hosts, true},
+    {"token_keys", "FILE",
+     "keys that sign tickets and resume tokens, 64 hex digits per line; the "
+     "first signs, all verify (one that the cluster's name gives)",
+     set_token_keys},
 };
 
 constexpr std::string_view kConfigKey = "config";

@@ -34,7 +34,8 @@ struct AgentConfig {
     std::chrono::milliseconds suspicion{2000};
     LogLevel log_level = LogLevel::info;
     unsigned http_threads = 1;
-    CheckPolicy checks;  // where health checks may go
+    CheckPolicy checks;                // where health checks may go
+    std::filesystem::path token_keys;  // a file; empty: a key that the cluster's name gives
 
     // Where each value comes from, in the order of the help text.
     struct Origin {

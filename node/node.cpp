@@ -4,6 +4,8 @@
 #include <asio/post.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <random>
 
 #include "gossip/table.h"
@@ -190,16 +192,29 @@ std::optional<Failure> Node::check_cluster() {
     return {};
 }
 
+// Read once: to change keys, change the file and restart node by node.
+Result<registry::TokenKeys> Node::token_keys() const {
+    if (config_.token_keys.empty()) return registry::TokenKeys::from_name(config_.cluster);
+    std::ifstream file(config_.token_keys);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const std::string path = "--token-keys: '" + config_.token_keys.string() + "'";
+    if (!file) return gossip::Error{Errc::unavailable, path + " cannot be read"};
+    auto keys = registry::TokenKeys::parse(text);
+    if (!keys) return gossip::Error{Errc::invalid, path + ": " + keys.error().message};
+    return keys;
+}
+
 std::optional<Failure> Node::serve_http() {
+    auto keys = token_keys();
+    if (!keys) return Failure{kUsage, keys.error().message};
     HttpOptions options;
     options.host = config_.http.host;
     options.port = config_.http.port;
     options.threads = config_.http_threads;
-    auto server =
-        HttpServer::start(options, HttpContext{*loop_, view_, core_->self(), config_.cluster,
-                                               HEARSAY_VERSION, config_.checks, &checks_.counters(),
-                                               registry::TokenKeys::from_name(config_.cluster),
-                                               &loop_->clock_offset_ms(), &activity_});
+    auto server = HttpServer::start(
+        options, HttpContext{*loop_, view_, core_->self(), config_.cluster, HEARSAY_VERSION,
+                             config_.checks, &checks_.counters(), std::move(keys).value(),
+                             &loop_->clock_offset_ms(), &activity_});
     if (!server) {
         const bool nonsense = server.error().code == Errc::invalid;
         return Failure{nonsense ? kUsage : kAddressInUse, server.error().message};

@@ -48,6 +48,7 @@ class Node {
     [[nodiscard]] std::optional<Failure> open_store();
     [[nodiscard]] std::optional<Failure> open_sockets();
     [[nodiscard]] std::optional<Failure> build_core();
+    [[nodiscard]] gossip::Result<registry::TokenKeys> token_keys() const;
     [[nodiscard]] std::optional<Failure> serve_http();
     [[nodiscard]] std::optional<Failure> settle_advertised(bool v6);
     [[nodiscard]] std::optional<Failure> check_cluster();

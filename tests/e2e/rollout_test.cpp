@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <random>
+#include <fstream>
 
 #include "tests/support/cluster.h"
 #include "tests/support/game_server.h"
@@ -245,6 +245,34 @@ TEST_F(Rollout, TheCommandLineDecidesAndShows) {
     EXPECT_TRUE(contains(why.out, "operators gave it a weight")) << why.out;
     const json status = json::parse(run({"rollout", "status", "arena", "-o", "json"}).out);
     EXPECT_EQ(status.at("rollout").at("weights"), (json{{"v1", 80}, {"v2", 20}}));
+}
+
+TEST_F(Rollout, TicketsOfAnotherKeyAreWorthNothing) {
+    const auto file = [&](const char* name, char digit) {
+        const auto path = cluster_.directory() / name;
+        std::ofstream(path) << "# of this cluster\n" << std::string(64, digit) << "\n";
+        return path.string();
+    };
+    const std::vector<std::string> ours{"--token-keys", file("ours", '1')};
+    cluster_[0].start({}, ours);
+    cluster_[1].start({cluster_[0].gossip()}, ours);
+    cluster_[2].start({cluster_[0].gossip()}, {"--token-keys", file("others", '2')});
+    ASSERT_TRUE(cluster_.agree()) << cluster_.logs();
+    GameServer one{cluster_[0].url(), "10.0.0.1:7777", "v1", 5};
+    ASSERT_TRUE(one.start());
+    ASSERT_TRUE(everywhere("v1", "accepting")) << cluster_.logs();
+    const auto ticket = [&](std::size_t node) {
+        return place(cluster_[node]).at("candidates").at(0).at("ticket").get<std::string>();
+    };
+    EXPECT_EQ(one.seat("ann", "ticket", ticket(1)).verdict, "accepted");
+    EXPECT_EQ(one.seat("ben", "ticket", ticket(2)).verdict, "invalid");
+
+    const Ran missing =
+        test::run({"agent", "--http", test::next_address(), "--gossip", test::next_address(),
+                   "--data", (cluster_.directory() / "none").string(), "--token-keys",
+                   (cluster_.directory() / "nothing").string()});
+    EXPECT_EQ(missing.code, 2);
+    EXPECT_TRUE(contains(missing.err, "cannot be read")) << missing.err;
 }
 
 TEST_F(Rollout, ScriptsCanWait) {

@@ -118,6 +118,11 @@ TEST_F(ConfigFile, LosesAgainstTheEnvironmentWhichLosesAgainstFlags) {
     EXPECT_EQ(origin(config, "interval"), "5s from " + file + ": interval");
 }
 
+TEST(Config, TokenKeysAreAFile) {
+    EXPECT_EQ(loaded({}).token_keys, "");
+    EXPECT_EQ(loaded({"--token-keys", "/etc/hearsay/keys"}).token_keys, "/etc/hearsay/keys");
+}
+
 TEST(Config, ChecksMayGoToTheHostsThatAreNamed) {
     EXPECT_FALSE(loaded({}).checks.any);
     EXPECT_TRUE(loaded({}).checks.hosts.empty());
