@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 #include "gossip/hash.h"
 
@@ -87,9 +89,10 @@ SeatMap::SeatMap(std::shared_ptr<const View> view, std::string_view app)
     });
     if (app_->app.policy.pick != Pick::packed) return;
     for (auto& entry : versions_) {
-        std::stable_sort(
-            entry.second.begin(), entry.second.end(),
-            [](const Seat& a, const Seat& b) { return free_seats(*a.row) < free_seats(*b.row); });
+        std::sort(entry.second.begin(), entry.second.end(), [](const Seat& a, const Seat& b) {
+            return std::pair{free_seats(*a.row), a.row->address()} <
+                   std::pair{free_seats(*b.row), b.row->address()};
+        });
     }
 }
 
