@@ -48,12 +48,6 @@ std::string agent_url(const AgentConfig& config) {
     return "http://" + to_string(http);
 }
 
-std::int64_t number_of(const json& object, const char* key) {
-    if (!object.is_object()) return 0;
-    const auto found = object.find(key);
-    return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
-}
-
 gossip::ProtocolRange protocol_of(const json& row) {
     const auto found = row.is_object() ? row.find("protocol") : row.end();
     if (!row.is_object() || found == row.end()) return gossip::kProtocol;

@@ -25,4 +25,10 @@ const json& rows_of(const json& object, const char* key) {
     return found != object.end() && found->is_array() ? *found : none;
 }
 
+std::int64_t number_of(const json& object, const char* key) {
+    if (!object.is_object()) return 0;
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
+
 }  // namespace node::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
@@ -12,6 +13,8 @@ namespace node::cli {
 [[nodiscard]] nlohmann::json parse_json(const std::string& body);
 // The text of a member, whatever its type; "" if there is none.
 [[nodiscard]] std::string text_of(const nlohmann::json& object, const char* key);
+// The integer of a member; 0 if there is none.
+[[nodiscard]] std::int64_t number_of(const nlohmann::json& object, const char* key);
 // A member that is an array; an empty one if there is none.
 [[nodiscard]] const nlohmann::json& rows_of(const nlohmann::json& object, const char* key);
 

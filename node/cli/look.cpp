@@ -5,16 +5,6 @@
 #include "node/cli/json_text.h"
 
 namespace node::cli {
-namespace {
-
-unsigned number_of(const nlohmann::json& object, const char* key) {
-    const auto found = object.is_object() ? object.find(key) : object.end();
-    if (!object.is_object() || found == object.end() || !found->is_number_unsigned()) return 0;
-    return found->get<unsigned>();
-}
-
-}  // namespace
-
 Look look_at(HttpClient& node) {
     const auto instances = node.get("/v1/instances");
     const auto nodes = instances.ok() ? node.get("/v1/nodes") : HttpAnswer{};
@@ -36,8 +26,8 @@ Look look_at(HttpClient& node) {
     }
     const auto status_body = parse_json(status.body);
     if (status_body.is_object() && status_body.contains("agreement")) {
-        look.agreement_nodes = number_of(status_body["agreement"], "nodes");
-        look.agreeing = number_of(status_body["agreement"], "agreeing");
+        look.agreement_nodes = static_cast<unsigned>(number_of(status_body["agreement"], "nodes"));
+        look.agreeing = static_cast<unsigned>(number_of(status_body["agreement"], "agreeing"));
     }
     return look;
 }

@@ -8,7 +8,6 @@
 #include "node/cli/json_text.h"
 #include "node/cli/text_table.h"
 #include "node/exit_codes.h"
-#include "node/http/query.h"
 
 namespace node::cli {
 namespace {
@@ -23,11 +22,9 @@ Paint paint_of_role(const std::string& role) {
 
 // "25 %" of 250; "-" of nothing.
 std::string share_text(const json& version) {
-    const auto found = version.find("share_permille");
-    if (found == version.end() || !found->is_number_unsigned()) return "-";
-    const auto permille = found->get<unsigned>();
+    const auto permille = number_of(version, "share_permille");
     if (permille == 0) return "-";
-    const unsigned tenths = permille % 10;
+    const auto tenths = permille % 10;
     return std::to_string(permille / 10) + (tenths ? "." + std::to_string(tenths) : "") + " %";
 }
 
@@ -128,16 +125,16 @@ int list_apps(const Session& session) {
     for (const json& app : rows_of(body, "apps")) {
         std::string accepting;
         std::string draining;
-        std::uint64_t live = 0;
-        std::uint64_t sessions = 0;
+        std::int64_t live = 0;
+        std::int64_t sessions = 0;
         for (const json& v : rows_of(app, "versions")) {
             const std::string role = text_of(v, "role");
             std::string* list = role == "accepting"  ? &accepting
                                 : role == "draining" ? &draining
                                                      : nullptr;
             if (list) *list += (list->empty() ? "" : ", ") + text_of(v, "version");
-            live += v.value("live", std::uint64_t{0});
-            sessions += v.value("sessions", std::uint64_t{0});
+            live += number_of(v, "live");
+            sessions += number_of(v, "sessions");
         }
         table.add(
             {{text_of(app, "name")},
@@ -153,7 +150,7 @@ int list_apps(const Session& session) {
 
 int show_rollout(const Session& session, const std::string& app) {
     json body;
-    const int code = ask(session, {.target = "/v1/apps/" + percent_encoded(app)}, body);
+    const int code = ask(session, {.target = "/v1/apps/" + url_encoded(app)}, body);
     if (code == kOk && !session.json) print_app(body);
     return code;
 }
@@ -162,7 +159,7 @@ int change_rollout(const Session& session, const RolloutOptions& options) {
     const auto content = body_of(options);
     if (!content) return kUsage;
     HttpRequest request{.method = "POST",
-                        .target = "/v1/apps/" + percent_encoded(options.app) + "/" + options.verb +
+                        .target = "/v1/apps/" + url_encoded(options.app) + "/" + options.verb +
                                   (options.dry_run ? "?dry_run=1" : ""),
                         .body = content->dump()};
     if (!options.if_epoch.empty()) request.headers["If-Match"] = options.if_epoch;
@@ -180,8 +177,8 @@ int change_rollout(const Session& session, const RolloutOptions& options) {
 
 int explain_instance(const Session& session, const std::string& address) {
     json body;
-    const int code = ask(
-        session, {.target = "/v1/instances/" + percent_encoded(address) + "/instruction"}, body);
+    const int code =
+        ask(session, {.target = "/v1/instances/" + url_encoded(address) + "/instruction"}, body);
     if (code != kOk || session.json) return code;
     const std::string instruction = text_of(body, "instruction");
     print(address + ": " + instruction + "\n  state  " + text_of(body, "state") + "\n  role   " +

@@ -7,7 +7,6 @@
 #include "node/cli/ask.h"
 #include "node/cli/json_text.h"
 #include "node/exit_codes.h"
-#include "node/http/query.h"
 
 namespace node::cli {
 namespace {
@@ -24,18 +23,6 @@ struct Progress {
     bool reached = false;
 };
 using Look = std::function<Progress(const json&)>;
-
-std::uint64_t number(const json& object, const char* key) {
-    const auto found = object.is_object() ? object.find(key) : object.end();
-    return object.is_object() && found != object.end() && found->is_number_unsigned()
-               ? found->get<std::uint64_t>()
-               : 0;
-}
-
-json member(const json& object, const char* key) {
-    const auto found = object.is_object() ? object.find(key) : object.end();
-    return object.is_object() && found != object.end() ? *found : json();
-}
 
 // Asks until `look` is content, the time is up, or the node refuses. A node that does not answer is
 // asked again: it may be restarting, which is what people wait for.
@@ -63,9 +50,9 @@ int wait_until(const Session& session, const std::string& target, milliseconds l
 }
 
 Progress agreement(const json& body, unsigned nodes, const char* what) {
-    const json agreement = member(body, "agreement");
-    const std::uint64_t live = number(agreement, "nodes");
-    const std::uint64_t agreeing = number(agreement, "agreeing");
+    const json agreement = body.is_object() ? body.value("agreement", json()) : json();
+    const auto live = number_of(agreement, "nodes");
+    const auto agreeing = number_of(agreement, "agreeing");
     return {std::to_string(agreeing) + " of " + std::to_string(live) + " nodes " + what,
             live > 0 && agreeing == live && (nodes == 0 || live >= nodes)};
 }
@@ -73,9 +60,9 @@ Progress agreement(const json& body, unsigned nodes, const char* what) {
 Progress emptiness(const json& app, const std::string& version) {
     for (const json& v : rows_of(app, "versions")) {
         if (text_of(v, "version") != version) continue;
-        const std::uint64_t sessions = number(v, "sessions");
+        const auto sessions = number_of(v, "sessions");
         return {std::to_string(sessions) + " sessions on " + version + ", " +
-                    std::to_string(number(v, "live")) + " live instances",
+                    std::to_string(number_of(v, "live")) + " live instances",
                 sessions == 0};
     }
     return {"nothing is left of " + version, true};
@@ -92,7 +79,7 @@ int wait_for(const Session& session, const WaitOptions& options) {
         }
         const std::string version = options.empty.substr(at + 1);
         return wait_until(
-            session, "/v1/apps/" + percent_encoded(options.empty.substr(0, at)) + "?census=0",
+            session, "/v1/apps/" + url_encoded(options.empty.substr(0, at)) + "?census=0",
             options.limit, [&version](const json& body) { return emptiness(body, version); });
     }
     if (!options.converged && options.nodes == 0) {
@@ -101,7 +88,7 @@ int wait_for(const Session& session, const WaitOptions& options) {
         return kUsage;
     }
     const bool app = !options.app.empty();
-    return wait_until(session, app ? "/v1/apps/" + percent_encoded(options.app) : "/v1/status",
+    return wait_until(session, app ? "/v1/apps/" + url_encoded(options.app) : "/v1/status",
                       options.limit, [&options, app](const json& body) {
                           return agreement(body, options.nodes,
                                            app ? "follow the same plan" : "hold the same table");
@@ -110,7 +97,7 @@ int wait_for(const Session& session, const WaitOptions& options) {
 
 int drain_instance(const Session& session, const std::string& address, bool wait,
                    milliseconds limit) {
-    const std::string target = "/v1/instances/" + percent_encoded(address);
+    const std::string target = "/v1/instances/" + url_encoded(address);
     const Session quiet{session.url, session.json && !wait};
     json body;
     const int code =
@@ -119,7 +106,7 @@ int drain_instance(const Session& session, const std::string& address, bool wait
     complain(address + " takes no new clients: " + text_of(body, "instruction"));
     if (!wait) return kOk;
     return wait_until(session, target, limit, [&address](const json& row) {
-        const std::uint64_t sessions = number(row, "sessions");
+        const auto sessions = number_of(row, "sessions");
         return Progress{std::to_string(sessions) + " sessions on " + address, sessions == 0};
     });
 }
