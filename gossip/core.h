@@ -86,11 +86,8 @@ struct Agreement {
     std::uint32_t unheard = 0;  // of the others: no answer to the last census yet
 };
 
-// What the live nodes answer about one topic, as far as they have answered the last poll of it.
-struct Polled {
-    std::uint32_t nodes = 0;         // alive, including this one
-    std::uint32_t agreeing = 0;      // that answer what this one does
-    std::uint32_t unheard = 0;       // of the others
+// The same of the last poll about one topic: who answered what this node would.
+struct Polled : Agreement {
     std::uint64_t oldest_epoch = 0;  // of all that are alive; 0 while somebody has not answered
 };
 

@@ -118,6 +118,16 @@ std::string_view name(OnFull on_full) {
     return kOnFull[static_cast<std::size_t>(on_full)];
 }
 
+std::uint32_t Rollout::parts_of(std::string_view version) const {
+    const auto found = std::find_if(weights.begin(), weights.end(),
+                                    [version](const Weight& w) { return w.version == version; });
+    return found == weights.end() ? 0 : found->parts;
+}
+
+bool Rollout::quarantined(std::string_view version) const {
+    return std::find(quarantine.begin(), quarantine.end(), version) != quarantine.end();
+}
+
 Result<App> validated(App app) {
     if (Problem p = check(app)) return *std::move(p);
     const Rollout& r = app.rollout;
@@ -135,7 +145,7 @@ Result<App> validated(App app) {
     }
     if (r.hold > kMaxHold) return invalid(range_error("hold", r.hold, 0, kMaxHold));
     for (const Weight& w : r.weights) {
-        if (std::binary_search(r.quarantine.begin(), r.quarantine.end(), w.version)) {
+        if (r.quarantined(w.version)) {
             return invalid("version " + in_quotes(w.version) +
                            " has a weight and is in quarantine: take it out of one of both");
         }
@@ -215,6 +225,12 @@ std::string birth_key(std::string_view app, std::string_view version) {
     return key;
 }
 
+std::optional<std::pair<std::string_view, std::string_view>> split_birth_key(std::string_view key) {
+    const std::size_t split = key.find(kBirthSeparator);
+    if (split == std::string_view::npos) return std::nullopt;
+    return std::pair{key.substr(0, split), key.substr(split + 1)};
+}
+
 gossip::LocalWrite encode(const Birth& birth) {
     gossip::LocalWrite write;
     write.kind = gossip::RecordKind::version;
@@ -227,14 +243,13 @@ gossip::LocalWrite encode(const Birth& birth) {
 }
 
 Result<Birth> decode_birth(const gossip::RecordFields& fields) {
-    const std::size_t split = fields.key.find(kBirthSeparator);
-    if (split == std::string_view::npos) {
+    const auto names = split_birth_key(fields.key);
+    if (!names) {
         return Error{Errc::malformed, "a version record whose key names no version"};
     }
     Reader r{gossip::as_bytes(fields.value)};
     const std::uint8_t codec = r.u8();
-    Birth birth{std::string{fields.key.substr(0, split)}, std::string{fields.key.substr(split + 1)},
-                r.varint()};
+    Birth birth{std::string{names->first}, std::string{names->second}, r.varint()};
     if (codec != kBirthCodec || !r.ok()) {
         return Error{Errc::malformed, "a version record of another release"};
     }

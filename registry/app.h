@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gossip/core.h"
@@ -43,6 +45,9 @@ struct Rollout {
     std::uint64_t drain_deadline = 0;  // Unix seconds; 0: never, sessions end by themselves
     std::uint32_t hold = 0;            // empty instances of other versions to keep, for a rollback
     std::uint32_t min_ready = 1;       // instances that are up before a version takes clients
+
+    [[nodiscard]] std::uint32_t parts_of(std::string_view version) const;  // 0: no weight
+    [[nodiscard]] bool quarantined(std::string_view version) const;
     bool operator==(const Rollout&) const = default;
 };
 
@@ -91,6 +96,9 @@ struct Birth {
     bool operator==(const Birth&) const = default;
 };
 [[nodiscard]] std::string birth_key(std::string_view app, std::string_view version);
+// The app and the version of a key; nullopt if it names none.
+[[nodiscard]] std::optional<std::pair<std::string_view, std::string_view>> split_birth_key(
+    std::string_view key);
 [[nodiscard]] gossip::LocalWrite encode(const Birth& birth);
 [[nodiscard]] gossip::Result<Birth> decode_birth(const gossip::RecordFields& fields);
 

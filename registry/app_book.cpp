@@ -11,21 +11,13 @@ namespace {
 using gossip::Record;
 using gossip::RecordKind;
 
-bool named(const std::vector<Weight>& weights, std::string_view version) {
-    return std::any_of(weights.begin(), weights.end(),
-                       [version](const Weight& w) { return w.version == version; });
-}
-
 // Worth a line in a list: there is something of it, or somebody has decided about it.
 bool listed(const VersionFacts& facts, const App* app) {
     if (!facts.empty()) return true;
-    if (!app) return false;
-    const auto& quarantine = app->rollout.quarantine;
-    return named(app->rollout.weights, facts.version) ||
-           std::find(quarantine.begin(), quarantine.end(), facts.version) != quarantine.end();
+    return app &&
+           (app->rollout.parts_of(facts.version) > 0 || app->rollout.quarantined(facts.version));
 }
 
-// `by` is 1 or -1, in the arithmetic of unsigned numbers.
 template <class Number>
 void add(Number& sum, Number value, bool plus) {
     sum = plus ? static_cast<Number>(sum + value) : static_cast<Number>(sum - value);
@@ -92,12 +84,12 @@ void AppBook::apply_app(const Record& record) {
 
 // The latest record is the one that is there: births of one version hardly ever differ.
 void AppBook::apply_birth(const Record& record) {
-    const auto birth = record.tombstone() ? Result<Birth>{Birth{}} : decode_birth(record.fields());
+    if (record.tombstone()) return remove(record);
+    const auto birth = decode_birth(record.fields());
     if (!birth) {
         ++undecodable_;
         return;
     }
-    if (record.tombstone()) return remove(record);
     version(touch(birth->app), birth->version).birth_ms = birth->ms;
 }
 
@@ -107,9 +99,8 @@ void AppBook::remove(const Record& record) {
         if (state.rank <= gossip::rank(record)) state.app.reset();
     }
     if (record.kind() == RecordKind::version) {
-        const std::size_t split = record.key().find('\n');
-        if (split == std::string_view::npos) return;
-        version(touch(record.key().substr(0, split)), record.key().substr(split + 1)).birth_ms = 0;
+        const auto names = split_birth_key(record.key());
+        if (names) version(touch(names->first), names->second).birth_ms = 0;
     }
 }
 

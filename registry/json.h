@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gossip/result.h"
@@ -59,6 +60,29 @@ void append_number(std::string& out, std::uint64_t number);
 void append_hex(std::string& out, std::uint64_t word);
 // The id that `text` writes in hex, of either case and any length up to 16 digits.
 [[nodiscard]] std::optional<std::uint64_t> parse_hex(std::string_view text);
+
+// Members of a JSON object, one after the other; the braces come and go with it.
+class ObjectWriter {
+  public:
+    explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
+    ~ObjectWriter() { out_ += '}'; }
+    ObjectWriter(const ObjectWriter&) = delete;
+    ObjectWriter& operator=(const ObjectWriter&) = delete;
+
+    // Where the value of this member goes.
+    std::string& name(std::string_view name) {
+        if (!std::exchange(first_, false)) out_ += ',';
+        append_string(out_, name);
+        return out_ += ':';
+    }
+    void number(std::string_view key, std::uint64_t value) { append_number(name(key), value); }
+    void text(std::string_view key, std::string_view value) { append_string(name(key), value); }
+    void flag(std::string_view key, bool value) { name(key) += value ? "true" : "false"; }
+
+  private:
+    std::string& out_;
+    bool first_ = true;
+};
 
 // A version of a row as people and If-Match see it: the stamp in decimal.
 [[nodiscard]] std::string format_ver(gossip::Stamp stamp);

@@ -36,12 +36,6 @@ struct Draft {
     bool quarantined = false;
 };
 
-std::uint32_t parts_of(const Rollout& rollout, std::string_view version) {
-    const auto found = std::find_if(rollout.weights.begin(), rollout.weights.end(),
-                                    [version](const Weight& w) { return w.version == version; });
-    return found == rollout.weights.end() ? 0 : found->parts;
-}
-
 // The newest first; what was first seen at the same millisecond, by name.
 bool newer(const VersionFacts& a, const VersionFacts& b) {
     return std::tie(a.birth_ms, a.version) > std::tie(b.birth_ms, b.version);
@@ -151,9 +145,8 @@ Plan make_plan(const App* app, std::uint64_t epoch, std::span<const VersionFacts
     drafts.reserve(facts.size());
     for (const VersionFacts& f : facts) {
         Draft d{&f, {f.version, Role::stopped, Reason::gone, 0}};
-        d.quarantined = std::find(rollout.quarantine.begin(), rollout.quarantine.end(),
-                                  f.version) != rollout.quarantine.end();
-        d.wanted = parts_of(rollout, f.version) > 0 && !d.quarantined;
+        d.quarantined = rollout.quarantined(f.version);
+        d.wanted = rollout.parts_of(f.version) > 0 && !d.quarantined;
         drafts.push_back(std::move(d));
     }
     std::sort(drafts.begin(), drafts.end(),
@@ -165,7 +158,7 @@ Plan make_plan(const App* app, std::uint64_t epoch, std::span<const VersionFacts
     for (Draft& d : drafts) {
         if (!d.wanted || d.facts->ready() < rollout.min_ready) continue;
         accept(d, decided ? Reason::weighted : Reason::newest,
-               decided ? parts_of(rollout, d.facts->version) : 1);
+               decided ? rollout.parts_of(d.facts->version) : 1);
         anybody = true;
     }
     if (!anybody) fall_back(drafts);

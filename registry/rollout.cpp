@@ -73,9 +73,7 @@ Result<std::vector<Weight>> before_now(const AppRow& row) {
                                   [](const VersionPlan& v) { return v.role == Role::accepting; });
     const auto earlier = std::find_if(
         now == versions.end() ? now : now + 1, versions.end(), [&](const VersionPlan& v) {
-            const auto& out = rollout.quarantine;
-            return alive(row, v.version) &&
-                   std::find(out.begin(), out.end(), v.version) == out.end();
+            return alive(row, v.version) && !rollout.quarantined(v.version);
         });
     if (earlier == versions.end()) {
         return Error{Errc::not_found, "there is no earlier version of " + in_quotes(row.app.name) +
@@ -94,6 +92,12 @@ Result<std::vector<Weight>> target(const AppRow& row, const RolloutCommand& comm
 
 std::string_view name(RolloutCommand::Kind kind) {
     return kKinds[static_cast<std::size_t>(kind)];
+}
+
+std::optional<RolloutCommand::Kind> command_of(std::string_view name) {
+    const auto* found = std::find(kKinds.begin(), kKinds.end(), name);
+    if (found == kKinds.end()) return std::nullopt;
+    return static_cast<Kind>(found - kKinds.begin());
 }
 
 Result<App> decide(const AppRow& row, const RolloutCommand& command) {
@@ -133,8 +137,7 @@ Result<App> decide(const AppRow& row, const RolloutCommand& command) {
             break;
         }
         case Kind::release:
-            if (std::find(rollout.quarantine.begin(), rollout.quarantine.end(), command.version) ==
-                rollout.quarantine.end()) {
+            if (!rollout.quarantined(command.version)) {
                 return Error{Errc::not_found,
                              "version " + in_quotes(command.version) + " is not in quarantine"};
             }

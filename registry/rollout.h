@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,5 +40,6 @@ struct RolloutCommand {
 [[nodiscard]] Plan preview(const AppRow& row, const App& app);
 
 [[nodiscard]] std::string_view name(RolloutCommand::Kind kind);
+[[nodiscard]] std::optional<RolloutCommand::Kind> command_of(std::string_view name);
 
 }  // namespace registry

@@ -18,63 +18,39 @@ using detail::set_number;
 using detail::set_text;
 using detail::wrong;
 
-// `"name":` behind a comma, unless it is the first member.
-std::string& member(std::string& out, std::string_view name) {
-    if (out.back() != '{') out += ',';
-    append_string(out, name);
-    return out += ':';
-}
-
-void append_bool(std::string& out, std::string_view name, bool value) {
-    member(out, name) += value ? "true" : "false";
-}
-
-void append_count(std::string& out, std::string_view name, std::uint64_t value) {
-    append_number(member(out, name), value);
-}
-
-void append_text(std::string& out, std::string_view name, std::string_view value) {
-    append_string(member(out, name), value);
-}
-
-void append_decimal(std::string& out, std::string_view name, std::uint64_t value) {
-    append_text(out, name, std::to_string(value));
-}
-
-void append_weights(std::string& out, std::string_view name, const std::vector<Weight>& weights) {
-    member(out, name) += '{';
-    for (const Weight& w : weights) append_count(out, w.version, w.parts);
-    out += '}';
+void append_weights(std::string& out, const std::vector<Weight>& weights) {
+    ObjectWriter members(out);
+    for (const Weight& w : weights) members.number(w.version, w.parts);
 }
 
 void append_policy(std::string& out, const Policy& p) {
-    out += '{';
-    append_text(out, "pick", name(p.pick));
-    append_text(out, "on_full", name(p.on_full));
-    append_count(out, "ticket_ttl", p.ticket_ttl_s);
-    append_count(out, "resume_ttl", p.resume_ttl_s);
-    append_text(out, "backup", p.backup);
-    out += '}';
+    ObjectWriter members(out);
+    members.text("pick", name(p.pick));
+    members.text("on_full", name(p.on_full));
+    members.number("ticket_ttl", p.ticket_ttl_s);
+    members.number("resume_ttl", p.resume_ttl_s);
+    members.text("backup", p.backup);
+}
+
+void append_instances(std::string& out, const VersionFacts& f) {
+    ObjectWriter members(out);
+    for (std::size_t i = 0; i < kStates; ++i) {
+        if (f.by_state[i] > 0) members.number(name(static_cast<State>(i)), f.by_state[i]);
+    }
 }
 
 void append_version(std::string& out, const VersionPlan& v, const VersionFacts& f,
                     std::uint64_t all_parts) {
-    out += '{';
-    append_text(out, "version", v.version);
-    append_text(out, "role", name(v.role));
-    append_text(out, "why", explain(v.reason));
-    const std::uint64_t permille = all_parts > 0 ? 1000 * std::uint64_t{v.parts} / all_parts : 0;
-    append_count(out, "share_permille", permille);
-    append_count(out, "first_seen", f.birth_ms);
-    member(out, "instances") += '{';
-    for (std::size_t i = 0; i < kStates; ++i) {
-        if (f.by_state[i] > 0) append_count(out, name(static_cast<State>(i)), f.by_state[i]);
-    }
-    out += '}';
-    append_count(out, "live", f.live());
-    append_count(out, "sessions", f.sessions);
-    append_count(out, "capacity", f.capacity);
-    out += '}';
+    ObjectWriter members(out);
+    members.text("version", v.version);
+    members.text("role", name(v.role));
+    members.text("why", explain(v.reason));
+    members.number("share_permille", all_parts > 0 ? 1000 * std::uint64_t{v.parts} / all_parts : 0);
+    members.number("first_seen", f.birth_ms);
+    append_instances(members.name("instances"), f);
+    members.number("live", f.live());
+    members.number("sessions", f.sessions);
+    members.number("capacity", f.capacity);
 }
 
 // A number that does not fit a double, and so comes as text.
@@ -260,22 +236,21 @@ std::string_view or_empty(std::string_view body) {
 }  // namespace
 
 void append_rollout(std::string& out, const Rollout& r) {
-    out += '{';
-    append_weights(out, "weights", r.weights);
-    append_weights(out, "previous", r.previous);
-    member(out, "quarantine") += '[';
+    ObjectWriter members(out);
+    append_weights(members.name("weights"), r.weights);
+    append_weights(members.name("previous"), r.previous);
+    std::string& list = members.name("quarantine") += '[';
     for (std::size_t i = 0; i < r.quarantine.size(); ++i) {
-        if (i > 0) out += ',';
-        append_string(out, r.quarantine[i]);
+        if (i > 0) list += ',';
+        append_string(list, r.quarantine[i]);
     }
-    out += ']';
-    append_bool(out, "paused", r.paused);
-    append_bool(out, "hard", r.hard);
-    append_count(out, "notify_at", r.notify_at);
-    append_count(out, "drain_deadline", r.drain_deadline);
-    append_count(out, "hold", r.hold);
-    append_count(out, "min_ready", r.min_ready);
-    out += '}';
+    list += ']';
+    members.flag("paused", r.paused);
+    members.flag("hard", r.hard);
+    members.number("notify_at", r.notify_at);
+    members.number("drain_deadline", r.drain_deadline);
+    members.number("hold", r.hold);
+    members.number("min_ready", r.min_ready);
 }
 
 void append_versions(std::string& out, const AppRow& row, const Plan& plan) {
@@ -292,16 +267,16 @@ void append_versions(std::string& out, const AppRow& row, const Plan& plan) {
 }
 
 void append_app(std::string& out, const AppRow& row) {
-    out += '{';
-    append_text(out, "name", row.app.name);
-    append_decimal(out, "epoch", row.epoch);
-    append_decimal(out, "parent", row.app.parent);
-    append_text(out, "author", row.app.author);
-    append_rollout(member(out, "rollout"), row.app.rollout);
-    append_policy(member(out, "policy"), row.app.policy);
-    append_versions(member(out, "versions"), row, row.plan);
-    append_hex(member(out, "plan") += '"', row.plan.hash);
-    out += "\"}";
+    ObjectWriter members(out);
+    members.text("name", row.app.name);
+    members.text("epoch", std::to_string(row.epoch));
+    members.text("parent", std::to_string(row.app.parent));
+    members.text("author", row.app.author);
+    append_rollout(members.name("rollout"), row.app.rollout);
+    append_policy(members.name("policy"), row.app.policy);
+    append_versions(members.name("versions"), row, row.plan);
+    append_hex(members.name("plan") += '"', row.plan.hash);
+    out += '"';
 }
 
 Result<App> parse_app(std::string_view name, std::string_view body) {

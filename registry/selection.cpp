@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gossip/hash.h"
+#include "gossip/random.h"
 
 namespace registry {
 namespace {
@@ -16,20 +17,6 @@ constexpr std::array<std::string_view, 5> kOutcomes{"go", "full", "no_version", 
 // Not secret: every node has to draw alike.
 constexpr gossip::HashKey kVersionKey{0x72656e64657a766f, 0x7573};
 constexpr int kTries = 32;  // to find another candidate by chance, before it is taken as it comes
-
-// splitmix64 (Steele, Lea and Flood 2014): the next of a sequence of random words.
-std::uint64_t next(std::uint64_t& state) {
-    state += 0x9e3779b97f4a7c15;
-    std::uint64_t z = state;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
-
-// Of 0..limit-1. The bias is below limit / 2^64.
-std::uint64_t below(std::uint64_t& state, std::uint64_t limit) {
-    return next(state) % limit;
-}
 
 double score(std::string_view client, std::uint64_t chance, const VersionPlan& version) {
     std::string text{version.version};
@@ -112,12 +99,12 @@ std::vector<const Row*> SeatMap::pick(const Seats& all, const Seeker& seeker) co
         for (std::size_t i = 0; i < wanted; ++i) rows.push_back(seats[i].row);
         return rows;
     }
-    std::uint64_t state = seeker.chance;
+    gossip::Rng random{seeker.chance};
     const auto add = [&rows](const Row* row) {
         if (std::find(rows.begin(), rows.end(), row) == rows.end()) rows.push_back(row);
     };
     for (int tries = 0; rows.size() < wanted && tries < kTries; ++tries) {
-        const std::uint64_t seat = below(state, seats.back().end);
+        const std::uint64_t seat = random.below(seats.back().end);
         add(std::upper_bound(
                 seats.begin(), seats.end(), seat,
                 [](std::uint64_t wanted_seat, const Seat& s) { return wanted_seat < s.end; })

@@ -83,13 +83,7 @@ void get_events(Api& api, const ExchangePtr& exchange);
 void delete_app_version(Api& api, const ExchangePtr& exchange);
 void get_app(Api& api, const ExchangePtr& exchange);
 void put_app(Api& api, const ExchangePtr& exchange);
-void post_promote(Api& api, const ExchangePtr& exchange);
-void post_split(Api& api, const ExchangePtr& exchange);
-void post_rollback(Api& api, const ExchangePtr& exchange);
-void post_pause(Api& api, const ExchangePtr& exchange);
-void post_resume(Api& api, const ExchangePtr& exchange);
-void post_quarantine(Api& api, const ExchangePtr& exchange);
-void post_release(Api& api, const ExchangePtr& exchange);
+void post_decision(Api& api, const ExchangePtr& exchange);
 void get_endpoint(Api& api, const ExchangePtr& exchange);
 void get_legacy_endpoint(Api& api, const ExchangePtr& exchange);
 void get_available(Api& api, const ExchangePtr& exchange);
@@ -99,6 +93,8 @@ void get_nodes(Api& api, const ExchangePtr& exchange);
 void get_status(Api& api, const ExchangePtr& exchange);
 void get_health(Api& api, const ExchangePtr& exchange);
 
+// {"nodes":..,"agreeing":..,"unheard":..}
+void append_agreement(std::string& out, const gossip::Agreement& agreement);
 // One event as JSON.
 void append_activity(std::string& out, const Activity& activity);
 

@@ -8,14 +8,16 @@ namespace node {
 namespace {
 
 CoreStatus status_of(const gossip::Core& core, gossip::Now now, std::uint64_t topic = 0) {
-    return {core.agreement(),
+    const gossip::Polled polled =
+        topic == 0 ? gossip::Polled{core.agreement(), 0} : core.polled(topic);
+    return {polled,
             core.table().fingerprint(),
             core.table().size(),
             core.joined(),
             core.partition_suspected(now),
             core.clock_offset(),
             core.counters(),
-            core.polled(topic)};
+            polled.oldest_epoch};
 }
 
 }  // namespace
@@ -69,9 +71,7 @@ void Census::look(const std::shared_ptr<Round>& round) {
 }
 
 void Census::settle(const std::shared_ptr<Round>& round, const CoreStatus& status, bool late) {
-    const bool waiting =
-        round->topic == 0 ? status.agreement.unheard > 0 : status.polled.unheard > 0;
-    if (waiting && !late) {
+    if (status.agreement.unheard > 0 && !late) {
         later_(kPause, [self = shared_from_this(), round] { self->look(round); });
         return;
     }

@@ -57,15 +57,9 @@ struct Question {
 };
 
 Result<Question> parse_question(const Request& request) {
-    constexpr std::string_view kBefore = "/v1/apps/";
-    constexpr std::string_view kBehind = "/endpoint";
     Question q;
-    const auto app = percent_decoded(
-        request.path.substr(kBefore.size(), request.path.size() - kBefore.size() - kBehind.size()));
-    if (!app || app->empty()) {
-        return Error{Errc::invalid,
-                     "the path " + registry::in_quotes(request.path) + " names no app"};
-    }
+    const auto app = name_in(request.path, "/v1/apps/", "/endpoint");
+    if (!app) return app.error();
     q.app = *app;
     const auto parameters = parse_query(request.query, {"client", "token", "protocol"});
     if (!parameters) return parameters.error();

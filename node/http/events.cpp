@@ -11,25 +11,16 @@
 namespace node {
 
 void append_activity(std::string& out, const Activity& a) {
-    out += R"({"seq":)";
-    registry::append_number(out, a.seq);
-    out += R"(,"at":)";
-    registry::append_number(out, a.at_ms);
-    out += R"(,"event":")";
-    out += name(a.kind);
-    out += R"(","here":)";
-    out += a.here ? "true" : "false";
-    out += R"(,"app":)";
-    registry::append_string(out, a.app.name);
-    out += R"(,"epoch":")";
-    registry::append_number(out, a.epoch);
-    out += R"(","parent":")";
-    registry::append_number(out, a.app.parent);
-    out += R"(","author":)";
-    registry::append_string(out, a.app.author);
-    out += R"(,"rollout":)";
-    registry::append_rollout(out, a.app.rollout);
-    out += '}';
+    registry::ObjectWriter members(out);
+    members.number("seq", a.seq);
+    members.number("at", a.at_ms);
+    members.text("event", name(a.kind));
+    members.flag("here", a.here);
+    members.text("app", a.app.name);
+    members.text("epoch", std::to_string(a.epoch));
+    members.text("parent", std::to_string(a.app.parent));
+    members.text("author", a.app.author);
+    registry::append_rollout(members.name("rollout"), a.app.rollout);
 }
 
 void get_events(Api& api, const ExchangePtr& exchange) {

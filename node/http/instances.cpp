@@ -34,18 +34,11 @@ std::optional<Error> set_condition(const Request& request, gossip::LocalWrite& w
         write.conditional = true;
         return std::nullopt;
     }
-    if (request.if_match.empty()) return std::nullopt;
-    std::string_view ver = request.if_match;
-    if (ver.size() >= 2 && ver.starts_with('"') && ver.ends_with('"')) {
-        ver = ver.substr(1, ver.size() - 2);
-    }
-    const auto stamp = registry::parse_ver(ver);
-    if (!stamp) {
-        return Error{Errc::invalid, "If-Match: " + registry::in_quotes(request.if_match) +
-                                        " is no version; send the row's ver, a number"};
-    }
+    const auto stamp = parse_if_match(request.if_match);
+    if (!stamp) return stamp.error();
+    if (!*stamp) return std::nullopt;
     write.conditional = true;
-    write.if_stamp = *stamp;
+    write.if_stamp = **stamp;
     return std::nullopt;
 }
 

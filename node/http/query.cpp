@@ -50,35 +50,40 @@ std::optional<std::string> percent_decoded(std::string_view text, char plus) {
     return out;
 }
 
-std::string percent_encoded(std::string_view text) {
-    constexpr std::string_view kPlain = "-._~:";
-    constexpr std::string_view kHex = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                           (c >= 'A' && c <= 'Z') || kPlain.find(c) != std::string_view::npos;
-        if (plain) {
-            out += c;
-        } else {
-            out += '%';
-            out += kHex[byte >> 4U];
-            out += kHex[byte & 15U];
-        }
-    }
-    return out;
-}
-
-gossip::Result<std::string> address_in(std::string_view path, std::string_view before,
-                                       std::string_view behind) {
-    const auto address =
+Result<std::string> name_in(std::string_view path, std::string_view before,
+                            std::string_view behind) {
+    const auto name =
         percent_decoded(path.substr(before.size(), path.size() - before.size() - behind.size()));
-    if (!address) {
+    if (!name) {
         return Error{Errc::invalid, "the path " + registry::in_quotes(path) +
                                         " has a '%' that two hex digits do not follow"};
     }
+    if (name->empty()) {
+        return Error{Errc::invalid, "the path " + registry::in_quotes(path) + " lacks a name"};
+    }
+    return *name;
+}
+
+Result<std::string> address_in(std::string_view path, std::string_view before,
+                               std::string_view behind) {
+    auto address = name_in(path, before, behind);
+    if (!address) return address;
     if (auto error = registry::check_address(*address)) return *std::move(error);
-    return *address;
+    return address;
+}
+
+Result<std::optional<gossip::Stamp>> parse_if_match(std::string_view header) {
+    if (header.empty()) return std::optional<gossip::Stamp>{};
+    std::string_view ver = header;
+    if (ver.size() >= 2 && ver.starts_with('"') && ver.ends_with('"')) {
+        ver = ver.substr(1, ver.size() - 2);
+    }
+    const auto stamp = registry::parse_ver(ver);
+    if (!stamp) {
+        return Error{Errc::invalid, "If-Match: " + registry::in_quotes(header) +
+                                        " is no version; send the row's ver, a number"};
+    }
+    return stamp;
 }
 
 gossip::Result<std::vector<std::pair<std::string, std::string>>> parse_query(

@@ -27,16 +27,6 @@ using ViewPtr = std::shared_ptr<const registry::View>;
 constexpr std::string_view kApps = "/v1/apps/";
 constexpr int kTries = 8;  // somebody else decided at the same time: again, from his decision
 
-// The app that the path names between kApps and `behind`.
-Result<std::string> app_in(std::string_view path, std::string_view behind) {
-    const auto name =
-        percent_decoded(path.substr(kApps.size(), path.size() - kApps.size() - behind.size()));
-    if (!name || name->empty()) {
-        return Error{Errc::invalid, "the path " + registry::in_quotes(path) + " names no app"};
-    }
-    return *name;
-}
-
 std::string quoted(std::uint64_t epoch) {
     return '"' + std::to_string(epoch) + '"';
 }
@@ -76,7 +66,7 @@ struct Decision {
     ExchangePtr exchange;
     std::string name;
     Make make;
-    std::optional<std::uint64_t> if_epoch;  // If-Match: only from this epoch
+    std::optional<gossip::Stamp> if_epoch;  // If-Match: only from this epoch
     bool dry_run = false;
     int tries = 0;
     gossip::PutStatus status = gossip::PutStatus::created;
@@ -93,7 +83,7 @@ AppRow nothing_decided(const std::string& name) {
 Response conflict(const Decision& d, const AppRow& row) {
     return problem(409,
                    registry::in_quotes(d.name) + " is in epoch " + std::to_string(row.epoch) +
-                       ", not in " + std::to_string(d.if_epoch.value_or(0)) +
+                       ", not in " + std::to_string(d.if_epoch.value_or(gossip::Stamp{}).value) +
                        ": somebody has decided meanwhile",
                    "look at `current`, then send its epoch as If-Match, or none to decide anyway",
                    R"(,"current":)" + app_json(row));
@@ -139,7 +129,7 @@ void submit(const DecisionPtr& d) {
     const ViewPtr view = d->api.view();
     const AppRow* known = view->app(d->name);
     const AppRow row = known ? *known : nothing_decided(d->name);
-    if (d->if_epoch && *d->if_epoch != row.epoch) return d->exchange->send(conflict(*d, row));
+    if (d->if_epoch && d->if_epoch->value != row.epoch) return d->exchange->send(conflict(*d, row));
     const Result<App> app = d->make(row);
     if (!app && d->also && app.error().code == Errc::invalid) {
         return d->exchange->send(
@@ -167,15 +157,11 @@ void submit(const DecisionPtr& d) {
 // `"agreement":{..},"watermark":..`: how many live nodes follow the same plan, and from when on no
 // ticket of an earlier epoch can be valid any more (Unix seconds; null while somebody has not
 // heard).
-std::string agreement_json(Api& api, const AppRow& row, const gossip::Polled& polled) {
-    std::string out = R"(,"agreement":{"nodes":)";
-    registry::append_number(out, polled.nodes);
-    out += R"(,"agreeing":)";
-    registry::append_number(out, polled.agreeing);
-    out += R"(,"unheard":)";
-    registry::append_number(out, polled.unheard);
-    out += R"(},"watermark":)";
-    const bool all = polled.unheard == 0 && polled.oldest_epoch >= row.epoch;
+std::string agreement_json(Api& api, const AppRow& row, const CoreStatus& others) {
+    std::string out = R"(,"agreement":)";
+    append_agreement(out, others.agreement);
+    out += R"(,"watermark":)";
+    const bool all = others.agreement.unheard == 0 && others.oldest_epoch >= row.epoch;
     if (!all) return out + "null";
     Api::Acked& acked = api.acked[row.app.name];
     if (acked.epoch != row.epoch || acked.at_s == 0) {
@@ -187,32 +173,17 @@ std::string agreement_json(Api& api, const AppRow& row, const gossip::Polled& po
 
 // With what the other nodes say of it, if they were asked; then on the core thread.
 void send_app(Api& api, const ExchangePtr& exchange, const std::string& name,
-              const std::optional<gossip::Polled>& polled) {
+              const CoreStatus* others) {
     const ViewPtr view = api.view();
     const AppRow* row = view->app(name);
     if (row == nullptr) return exchange->send(unknown_app(name));
     Response response = json(app_json(api, *row));
-    if (polled) {
+    if (others) {
         response.body.pop_back();
-        response.body += agreement_json(api, *row, *polled) + '}';
+        response.body += agreement_json(api, *row, *others) + '}';
     }
     response.etag = quoted(row->epoch);
     exchange->send(std::move(response));
-}
-
-// The epoch that If-Match names; nullopt: any.
-Result<std::optional<std::uint64_t>> epoch_of(const Request& request) {
-    std::string_view ver = request.if_match;
-    if (ver.empty()) return std::optional<std::uint64_t>{};
-    if (ver.size() >= 2 && ver.starts_with('"') && ver.ends_with('"')) {
-        ver = ver.substr(1, ver.size() - 2);
-    }
-    const auto stamp = registry::parse_ver(ver);
-    if (!stamp) {
-        return Error{Errc::invalid, "If-Match: " + registry::in_quotes(request.if_match) +
-                                        " is no epoch; send the app's, a number"};
-    }
-    return std::optional{stamp->value};
 }
 
 void decide_by(Api& api, const ExchangePtr& exchange, const Result<std::string>& name,
@@ -221,7 +192,7 @@ void decide_by(Api& api, const ExchangePtr& exchange, const Result<std::string>&
     if (!name) return exchange->send(problem(name.error()));
     const auto parameters = parse_query(request.query, {"dry_run"});
     if (!parameters) return exchange->send(problem(parameters.error()));
-    const auto epoch = epoch_of(request);
+    const auto epoch = parse_if_match(request.if_match);
     if (!epoch) return exchange->send(problem(epoch.error()));
     bool dry_run = false;
     if (!parameters->empty()) {
@@ -231,16 +202,6 @@ void decide_by(Api& api, const ExchangePtr& exchange, const Result<std::string>&
     }
     submit(std::make_shared<Decision>(
         Decision{api, exchange, *name, std::move(make), *epoch, dry_run}));
-}
-
-void command(Api& api, const ExchangePtr& exchange, RolloutCommand::Kind kind) {
-    const Request& request = exchange->request();
-    const auto name = app_in(request.path, '/' + std::string{registry::name(kind)});
-    auto parsed = registry::parse_command(kind, request.body);
-    if (!parsed) return exchange->send(problem(parsed.error()));
-    decide_by(api, exchange, name, [what = *std::move(parsed)](const AppRow& row) {
-        return registry::decide(row, what);
-    });
 }
 
 }  // namespace
@@ -267,26 +228,26 @@ void get_apps(Api& api, const ExchangePtr& exchange) {
 }
 
 void get_app(Api& api, const ExchangePtr& exchange) {
-    const auto name = app_in(exchange->request().path, "");
+    const auto name = name_in(exchange->request().path, kApps, "");
     if (!name) return exchange->send(problem(name.error()));
     const auto parameters = parse_query(exchange->request().query, {"census"});
     if (!parameters) return exchange->send(problem(parameters.error()));
     if (!parameters->empty()) {
         const auto wanted = parse_flag("census", parameters->front().second);
         if (!wanted) return exchange->send(problem(wanted.error()));
-        if (!*wanted) return send_app(api, exchange, *name, std::nullopt);
+        if (!*wanted) return send_app(api, exchange, *name, nullptr);
     }
     if (api.view()->app(*name) == nullptr) return exchange->send(unknown_app(*name));
     const bool queued =
         api.census->ask([&api, exchange, name = *name](
-                            const CoreStatus& core) { send_app(api, exchange, name, core.polled); },
+                            const CoreStatus& core) { send_app(api, exchange, name, &core); },
                         registry::topic_of(*name));
     if (!queued) exchange->send(busy());
 }
 
 void put_app(Api& api, const ExchangePtr& exchange) {
     const Request& request = exchange->request();
-    const auto name = app_in(request.path, "");
+    const auto name = name_in(request.path, kApps, "");
     if (!name) return exchange->send(problem(name.error()));
     auto parsed = registry::parse_app(*name, request.body);
     if (!parsed) return exchange->send(problem(parsed.error()));
@@ -309,7 +270,7 @@ void delete_app_version(Api& api, const ExchangePtr& exchange) {
                                       "DELETE /v1/apps/{app}/versions/{version} forgets a version; "
                                       "an app goes with its instances and decisions"));
     }
-    const auto name = app_in(request.path.substr(0, at), "");
+    const auto name = name_in(request.path.substr(0, at), kApps, "");
     const auto version = percent_decoded(request.path.substr(at + kVersions.size()));
     if (!name || !version)
         return exchange->send(
@@ -362,26 +323,19 @@ void delete_app_version(Api& api, const ExchangePtr& exchange) {
     submit(decision);
 }
 
-void post_promote(Api& api, const ExchangePtr& exchange) {
-    command(api, exchange, RolloutCommand::Kind::promote);
-}
-void post_split(Api& api, const ExchangePtr& exchange) {
-    command(api, exchange, RolloutCommand::Kind::split);
-}
-void post_rollback(Api& api, const ExchangePtr& exchange) {
-    command(api, exchange, RolloutCommand::Kind::rollback);
-}
-void post_pause(Api& api, const ExchangePtr& exchange) {
-    command(api, exchange, RolloutCommand::Kind::pause);
-}
-void post_resume(Api& api, const ExchangePtr& exchange) {
-    command(api, exchange, RolloutCommand::Kind::resume);
-}
-void post_quarantine(Api& api, const ExchangePtr& exchange) {
-    command(api, exchange, RolloutCommand::Kind::quarantine);
-}
-void post_release(Api& api, const ExchangePtr& exchange) {
-    command(api, exchange, RolloutCommand::Kind::release);
+void post_decision(Api& api, const ExchangePtr& exchange) {
+    const Request& request = exchange->request();
+    std::string_view path = request.path;
+    if (path.ends_with('/')) path.remove_suffix(1);
+    const std::string_view verb = path.substr(path.rfind('/') + 1);
+    const auto kind = registry::command_of(verb);
+    CHECK(kind.has_value());  // the router knows them, too
+    const auto name = name_in(path, kApps, '/' + std::string{verb});
+    auto parsed = registry::parse_command(*kind, request.body);
+    if (!parsed) return exchange->send(problem(parsed.error()));
+    decide_by(api, exchange, name, [what = *std::move(parsed)](const AppRow& row) {
+        return registry::decide(row, what);
+    });
 }
 
 }  // namespace node

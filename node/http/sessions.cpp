@@ -356,9 +356,8 @@ void post_fence(Api& api, const ExchangePtr& exchange) {
                            "wait until they have ended; nobody new is sent to a draining instance",
                            R"(,"granted":false)");
         }
-        const registry::AppRow* app = nullptr;
         const auto view = api.view();
-        app = view->app(x.app_name);
+        const registry::AppRow* app = view->app(x.app_name);
         x.phase = std::max(x.phase, registry::Phase::stopping);
         x.sessions = 0;
         x.closed_epoch = std::max<std::uint64_t>(app ? app->epoch : 0, 1);

@@ -9,37 +9,7 @@
 namespace node {
 namespace {
 
-// Members of a JSON object, one after the other.
-class Members {
-  public:
-    explicit Members(std::string& out) : out_(out) { out_ += '{'; }
-    ~Members() { out_ += '}'; }
-    Members(const Members&) = delete;
-    Members& operator=(const Members&) = delete;
-
-    std::string& name(std::string_view name) {
-        if (!std::exchange(first_, false)) out_ += ',';
-        registry::append_string(out_, name);
-        return out_ += ':';
-    }
-    void number(std::string_view key, std::uint64_t value) {
-        registry::append_number(name(key), value);
-    }
-    void text(std::string_view key, std::string_view value) {
-        registry::append_string(name(key), value);
-    }
-
-  private:
-    std::string& out_;
-    bool first_ = true;
-};
-
-void append_agreement(std::string& out, const gossip::Agreement& agreement) {
-    Members members(out);
-    members.number("nodes", agreement.nodes);
-    members.number("agreeing", agreement.agreeing);
-    members.number("unheard", agreement.unheard);
-}
+using Members = registry::ObjectWriter;
 
 void append_states(std::string& out, const registry::View& view) {
     Members members(out);
@@ -142,6 +112,13 @@ std::string status_json(const Api& api, const CoreStatus& core) {
 }
 
 }  // namespace
+
+void append_agreement(std::string& out, const gossip::Agreement& agreement) {
+    Members members(out);
+    members.number("nodes", agreement.nodes);
+    members.number("agreeing", agreement.agreeing);
+    members.number("unheard", agreement.unheard);
+}
 
 void get_status(Api& api, const ExchangePtr& exchange) {
     const auto parameters = parse_query(exchange->request().query, {"census"});

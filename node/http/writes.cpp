@@ -42,13 +42,20 @@ void note_version(gossip::Core& core, const registry::Instance& x, gossip::Now n
                   gossip::Output& out) {
     const gossip::Record* known =
         core.table().find(gossip::RecordKind::version, registry::birth_key(x.app_name, x.version));
+    // The core stamps it anew from a third of the horizon on; before that there is nothing to
+    // write.
+    const auto now_ms = (now.wall.time_since_epoch() + core.clock_offset()).count();
+    if (known != nullptr && !known->tombstone() &&
+        now_ms - static_cast<std::int64_t>(known->stamp().ms()) <
+            core.config().horizon.count() / 4) {
+        return;
+    }
     registry::Birth birth{x.app_name, x.version, 0};
     if (known != nullptr && !known->tombstone()) {
         if (const auto decoded = registry::decode_birth(known->fields())) birth.ms = decoded->ms;
     }
     if (birth.ms == 0) {
-        const auto ms = (now.wall.time_since_epoch() + core.clock_offset()).count();
-        birth.ms = static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 1));
+        birth.ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms, 1));
     }
     (void)core.put(registry::encode(birth), now, out);
 }

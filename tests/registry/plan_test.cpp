@@ -6,24 +6,14 @@
 #include <map>
 #include <random>
 
+#include "tests/registry/samples.h"
+
 // Which versions accept and which drain: a table of situations, and laws over random ones.
 
 namespace registry {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::UnorderedElementsAre;
-
-VersionFacts facts(std::string version, std::uint64_t birth, std::uint32_t up,
-                   std::uint64_t sessions = 0) {
-    VersionFacts f;
-    f.version = std::move(version);
-    f.birth_ms = birth;
-    f.by_state[static_cast<std::size_t>(State::up)] = up;
-    f.sessions = sessions;
-    f.capacity = up * 100U;
-    return f;
-}
+using testing::facts;
 
 App app(std::vector<Weight> weights) {
     App a;

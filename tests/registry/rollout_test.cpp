@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "registry/rollout_json.h"
+#include "tests/registry/samples.h"
 
 // Commands of operators: what they make of what is there, and their bodies.
 
@@ -14,6 +15,7 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 using Kind = RolloutCommand::Kind;
+using testing::facts;
 
 AppRow row(std::vector<VersionFacts> versions, App app = {}) {
     AppRow r;
@@ -23,16 +25,6 @@ AppRow row(std::vector<VersionFacts> versions, App app = {}) {
     r.versions = std::move(versions);
     r.plan = make_plan(r.epoch ? &r.app : nullptr, r.epoch, r.versions);
     return r;
-}
-
-VersionFacts facts(std::string version, std::uint64_t birth, std::uint32_t up,
-                   std::uint64_t sessions = 0) {
-    VersionFacts f;
-    f.version = std::move(version);
-    f.birth_ms = birth;
-    f.by_state[static_cast<std::size_t>(State::up)] = up;
-    f.sessions = sessions;
-    return f;
 }
 
 std::vector<VersionFacts> two() {

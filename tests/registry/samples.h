@@ -5,6 +5,7 @@
 
 #include "gossip/member.h"
 #include "registry/instance.h"
+#include "registry/plan.h"
 
 // Instances, records and nodes that the tests of this folder share.
 
@@ -55,6 +56,18 @@ inline gossip::Record record(const Instance& x, Version version = {}) {
     fields.stamp = gossip::Stamp::at_ms(version.ms);
     fields.owner = x.owner;
     return gossip::Record::make(fields, kKey);
+}
+
+// A version of which so many instances are up.
+inline VersionFacts facts(std::string version, std::uint64_t birth, std::uint32_t up,
+                          std::uint64_t sessions = 0) {
+    VersionFacts f;
+    f.version = std::move(version);
+    f.birth_ms = birth;
+    f.by_state[static_cast<std::size_t>(State::up)] = up;
+    f.sessions = sessions;
+    f.capacity = up * 100U;
+    return f;
 }
 
 inline gossip::Record node(gossip::NodeId id, gossip::MemberState state,
