@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "registry/app_book.h"
+#include "registry/hosting.h"
 #include "registry/rollout.h"
 
 namespace registry {
@@ -30,15 +31,6 @@ void append_rollout(std::string& out, const Rollout& rollout);
 [[nodiscard]] Result<RolloutCommand> parse_command(RolloutCommand::Kind kind,
                                                    std::string_view body);
 
-// What a server says of itself between registrations.
-struct Heartbeat {
-    std::optional<std::uint32_t> sessions;
-    std::uint32_t resuming = 0;  // lost connections whose session may still be resumed
-    std::optional<std::uint64_t> seq;
-    std::optional<bool> ready_to_close;
-    std::optional<std::uint64_t> acked_epoch;  // as a string of digits: JSON numbers are doubles
-    std::optional<std::uint64_t> incarnation;  // refused if the row has another
-};
 [[nodiscard]] Result<Heartbeat> parse_heartbeat(std::string_view body);
 
 // {"ticket": text} or {"token": text}, and what the server wants the session to be called.

@@ -75,11 +75,6 @@ std::uint64_t SeatBook::accepted(const Instance& instance) const {
     return known ? at->second.accepted : 0;
 }
 
-void SeatBook::forget(std::string_view address) {
-    const auto at = seats_.find(address);
-    if (at != seats_.end()) seats_.erase(at);
-}
-
 void SeatBook::expire(std::uint64_t now_s) {
     spent_.erase(spent_.begin(), spent_.lower_bound({now_s, 0}));
 }

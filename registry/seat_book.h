@@ -52,8 +52,12 @@ class SeatBook {
     [[nodiscard]] std::uint64_t taken(const Instance& instance) const;
     // What was accepted for this life of the instance so far.
     [[nodiscard]] std::uint64_t accepted(const Instance& instance) const;
-    // The instance was deleted, or is another's now.
-    void forget(std::string_view address);
+    // Forgets the seats of every instance that `wanted` is not true of: deleted, or another's now.
+    template <class Wanted>
+    void keep(Wanted wanted) {
+        std::erase_if(seats_, [&](const auto& entry) { return !wanted(entry.first); });
+    }
+    [[nodiscard]] std::size_t size() const { return seats_.size(); }  // instances
     // Drops tickets that are expired anyway. O(expired).
     void expire(std::uint64_t now_s);
 

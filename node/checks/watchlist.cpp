@@ -6,6 +6,7 @@
 #include "node/http/writes.h"
 #include "node/log.h"
 #include "registry/instance.h"
+#include "registry/registration.h"
 
 namespace node {
 namespace {
@@ -103,7 +104,7 @@ void Watchlist::renew(const Finding& finding, Known& known, const Record& curren
         std::max(core.last_update(current), static_cast<std::uint64_t>(seconds.count()));
     gossip::LocalWrite write = registry::encode(instance);
     write.timed_by_application = false;  // this node has seen it itself
-    const gossip::PutResult put = put_registration(core, write, now, out);
+    const gossip::PutResult put = registry::put_registration(core, write, now, out);
     if (!counted && instance.sessions > 0 && put.current) {
         known.full_since = put.current.stamp();
     }

@@ -25,7 +25,8 @@ Api::Api(HttpContext context_of_node, HttpLimits limits_of_server, Later run_lat
       attachments(
           std::make_shared<Attachments>(context.core, context.view, later, limits.max_attached)),
       seats(std::make_unique<SeatCache>()),
-      seat_book(std::make_unique<registry::SeatBook>(cluster_ms())) {}
+      hosting(std::make_unique<registry::Hosting>(cluster_ms())),
+      watermarks(std::make_unique<registry::Watermarks>()) {}
 
 Api::~Api() = default;
 

@@ -4,15 +4,15 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
 #include "node/http/exchange.h"
 #include "node/http/list_cache.h"
 #include "node/http/server.h"
-#include "registry/seat_book.h"
+#include "registry/hosting.h"
 #include "registry/view.h"
+#include "registry/watermark.h"
 
 namespace node {
 
@@ -37,13 +37,8 @@ struct Api {
     std::shared_ptr<Census> census;
     std::shared_ptr<Attachments> attachments;
     std::unique_ptr<SeatCache> seats;
-    std::unique_ptr<registry::SeatBook> seat_book;  // for the core thread alone
-    // When all live nodes were first known to follow an epoch of an app; for the core thread alone.
-    struct Acked {
-        std::uint64_t epoch = 0;
-        std::uint64_t at_s = 0;
-    };
-    std::map<std::string, Acked> acked;
+    std::unique_ptr<registry::Hosting> hosting;        // for the core thread alone
+    std::unique_ptr<registry::Watermarks> watermarks;  // for the core thread alone
 
     // Since the start. What was refused, and why; GET /v1/status shows them.
     std::atomic<std::uint64_t> requests{0};

@@ -9,6 +9,7 @@
 #include "node/http/query.h"
 #include "node/http/writes.h"
 #include "registry/json.h"
+#include "registry/registration.h"
 
 namespace node {
 
@@ -159,7 +160,7 @@ void Attachments::attach(Api& api, const ExchangePtr& exchange, std::string addr
             if (!live) return;
             const gossip::PutResult put = claim(core, *live, now, out);
             claimed->result = {put.status, put.current ? put.current.stamp() : gossip::Stamp{}};
-            if (!accepted(put.status)) return;
+            if (!registry::accepted(put.status)) return;
             attachment->incarnation = live->instance.incarnation;
             attachment->owner = core.self().id;
             claimed->older = self->replace(attachment);
@@ -167,7 +168,7 @@ void Attachments::attach(Api& api, const ExchangePtr& exchange, std::string addr
         [self, &api, exchange, attachment, claimed] {
             const auto& result = claimed->result;
             if (!result) return exchange->send(unknown(attachment->address));
-            if (!accepted(result->status)) {
+            if (!registry::accepted(result->status)) {
                 return exchange->send(refused(api, attachment->address, *result));
             }
             if (claimed->older) claimed->older->finish("replaced");

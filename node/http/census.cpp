@@ -10,14 +10,9 @@ namespace {
 CoreStatus status_of(const gossip::Core& core, gossip::Now now, std::uint64_t topic = 0) {
     const gossip::Polled polled =
         topic == 0 ? gossip::Polled{core.agreement(), 0} : core.polled(topic);
-    return {polled,
-            core.table().fingerprint(),
-            core.table().size(),
-            core.joined(),
-            core.partition_suspected(now),
-            core.clock_offset(),
-            core.counters(),
-            polled.oldest_epoch};
+    return {polled,         core.table().fingerprint(),    core.table().size(),
+            core.joined(),  core.partition_suspected(now), core.clock_offset(),
+            core.counters()};
 }
 
 }  // namespace

@@ -14,14 +14,13 @@ namespace node {
 
 // What the core knows at one moment, copied for another thread.
 struct CoreStatus {
-    gossip::Agreement agreement;  // on the table; on the topic, if there is one
+    gossip::Polled agreement;  // on the table, or on the topic if there is one
     gossip::Cell fingerprint;
     std::uint32_t rows = 0;
     bool joined = false;
     bool partition_suspected = false;
     gossip::milliseconds clock_offset{};
     gossip::Counters counters;
-    std::uint64_t oldest_epoch = 0;  // of the topic that was asked for, as in gossip::Polled
 };
 
 // Asks every live node for its fingerprint, and tells all who wait once all have answered, or after

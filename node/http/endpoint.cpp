@@ -9,6 +9,7 @@
 #include "node/http/seat_cache.h"
 #include "node/http/writes.h"
 #include "registry/json.h"
+#include "registry/resume.h"
 #include "registry/selection.h"
 #include "registry/token.h"
 
@@ -22,6 +23,7 @@ using gossip::Error;
 using gossip::Result;
 using registry::Choice;
 using registry::Row;
+using registry::Session;
 using registry::Token;
 
 std::uint64_t random_word() {
@@ -173,31 +175,14 @@ Response unknown_yet(std::string_view why) {
     return response;
 }
 
-enum class Session : std::uint8_t { go, gone, unknown };
-
-// Absence from a view is never proof: only a later life of the address, a fence, a stop or a
-// tombstone is.
-Session judge(const Token& token, const gossip::Record* record) {
-    if (record == nullptr) return Session::unknown;
-    if (record->tombstone()) return Session::gone;
-    const auto instance = registry::decode(record->fields());
-    if (!instance) return Session::unknown;
-    if (instance->incarnation > token.incarnation) return Session::gone;
-    if (instance->incarnation < token.incarnation || instance->app_name != token.app) {
-        return Session::unknown;
-    }
-    const bool over = instance->closed_epoch != 0 || instance->phase == registry::Phase::stopped;
-    if (over) return Session::gone;
-    return record->expired() ? Session::unknown : Session::go;
-}
-
 // Reads the table, which knows tombstones; and looks for what is missing right away.
 void find_session(Api& api, const ExchangePtr& exchange, const std::shared_ptr<Question>& q,
                   const Token& token) {
     auto verdict = std::make_shared<Session>(Session::unknown);
     const bool queued = api.context.core.submit(
         [verdict, token](gossip::Core& core, gossip::Now now, gossip::Output& out) {
-            *verdict = judge(token, core.table().find(gossip::RecordKind::instance, token.address));
+            *verdict = registry::judge(
+                token, core.table().find(gossip::RecordKind::instance, token.address));
             if (*verdict == Session::unknown) (void)core.exchange_now(now, out);
         },
         [verdict, &api, exchange, q, token] {
@@ -231,10 +216,7 @@ void get_endpoint(Api& api, const ExchangePtr& exchange) {
     }
     // What the view knows for sure needs no core.
     const auto view = api.view();
-    const Row* row = view->find(token->address);
-    if (row != nullptr && row->incarnation() == token->incarnation && row->app() == token->app &&
-        !row->fenced() && row->state() != registry::State::expired &&
-        row->state() != registry::State::stopped) {
+    if (registry::judge(*token, view->find(token->address)) == Session::go) {
         return exchange->send(back(*token));
     }
     find_session(api, exchange, q, *token);

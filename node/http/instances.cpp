@@ -6,6 +6,7 @@
 #include "node/http/query.h"
 #include "node/http/writes.h"
 #include "registry/json.h"
+#include "registry/registration.h"
 
 namespace node {
 namespace {
@@ -43,7 +44,7 @@ std::optional<Error> set_condition(const Request& request, gossip::LocalWrite& w
 }
 
 Response put_answer(Api& api, const std::string& address, const WriteResult& result) {
-    if (!accepted(result.status)) return refused(api, address, result);
+    if (!registry::accepted(result.status)) return refused(api, address, result);
     const auto view = api.view();
     const registry::Row* row = view->find(address);
     if (row == nullptr) return json("{}");  // deleted in the same turn
@@ -53,7 +54,7 @@ Response put_answer(Api& api, const std::string& address, const WriteResult& res
 }
 
 Response delete_answer(Api& api, const std::string& address, const WriteResult& result) {
-    if (!accepted(result.status)) return refused(api, address, result);
+    if (!registry::accepted(result.status)) return refused(api, address, result);
     std::string body = R"({"deleted":)";
     registry::append_string(body, address);
     return json(body + '}');

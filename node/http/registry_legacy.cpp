@@ -4,6 +4,7 @@
 #include "node/http/api.h"
 #include "node/http/writes.h"
 #include "registry/json.h"
+#include "registry/registration.h"
 
 // The end points of the systems that this one replaces, in their exact shapes.
 
@@ -11,7 +12,7 @@ namespace node {
 namespace {
 
 Response registered(Api& api, const std::string& address, const WriteResult& result) {
-    return accepted(result.status) ? text("success") : refused(api, address, result);
+    return registry::accepted(result.status) ? text("success") : refused(api, address, result);
 }
 
 // A whole table from another registry, put into the core slice by slice, so that other work gets
@@ -33,8 +34,8 @@ void put_slice(Bulk& bulk, gossip::Core& core, gossip::Now now, gossip::Output& 
     const std::size_t end = std::min(bulk.rows.size(), bulk.next + Bulk::kSlice);
     for (; bulk.next < end; ++bulk.next) {
         gossip::LocalWrite write = registry::encode(bulk.rows[bulk.next]);
-        const gossip::PutStatus status = put_registration(core, write, now, out).status;
-        if (accepted(status) || status == gossip::PutStatus::stale) continue;
+        const gossip::PutStatus status = registry::put_registration(core, write, now, out).status;
+        if (registry::accepted(status) || status == gossip::PutStatus::stale) continue;
         bulk.api.writes_refused.fetch_add(1, std::memory_order_relaxed);
         if (bulk.refusals++ > 0) continue;
         bulk.first_address = write.key;

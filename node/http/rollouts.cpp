@@ -9,6 +9,7 @@
 #include "node/http/writes.h"
 #include "registry/duration.h"
 #include "registry/json.h"
+#include "registry/registration.h"
 #include "registry/rollout_json.h"
 
 // What operators decide about an app, and what follows from it.
@@ -110,7 +111,7 @@ void submit(const DecisionPtr& d);
 
 void settle(const DecisionPtr& d) {
     if (d->status == gossip::PutStatus::conflict && d->tries < kTries) return submit(d);
-    if (accepted(d->status)) return d->exchange->send(decided(*d));
+    if (registry::accepted(d->status)) return d->exchange->send(decided(*d));
     if (d->status == gossip::PutStatus::conflict) {
         const ViewPtr view = d->api.view();
         const AppRow* row = view->app(d->name);
@@ -148,7 +149,7 @@ void submit(const DecisionPtr& d) {
     const bool queued = d->api.context.core.submit(
         [d, write = std::move(write)](gossip::Core& core, gossip::Now now, gossip::Output& out) {
             d->status = core.put(write, now, out).status;
-            if (accepted(d->status) && d->also) (void)core.put(*d->also, now, out);
+            if (registry::accepted(d->status) && d->also) (void)core.put(*d->also, now, out);
         },
         [d] { settle(d); });
     if (!queued) d->exchange->send(busy());
@@ -161,13 +162,9 @@ std::string agreement_json(Api& api, const AppRow& row, const CoreStatus& others
     std::string out = R"(,"agreement":)";
     append_agreement(out, others.agreement);
     out += R"(,"watermark":)";
-    const bool all = others.agreement.unheard == 0 && others.oldest_epoch >= row.epoch;
-    if (!all) return out + "null";
-    Api::Acked& acked = api.acked[row.app.name];
-    if (acked.epoch != row.epoch || acked.at_s == 0) {
-        acked = {row.epoch, api.cluster_ms() / 1000 + 1};
-    }
-    registry::append_number(out, acked.at_s + row.app.policy.ticket_ttl_s);
+    const auto watermark = api.watermarks->at(row, others.agreement, api.cluster_ms());
+    if (!watermark) return out + "null";
+    registry::append_number(out, *watermark);
     return out;
 }
 

@@ -5,60 +5,13 @@
 
 #include "gossip/check.h"
 #include "gossip/table.h"
-#include "registry/app.h"
 #include "registry/json.h"
+#include "registry/registration.h"
 
 namespace node {
 namespace {
 
 using gossip::PutStatus;
-
-gossip::RecordFields fields_of(const gossip::LocalWrite& write) {
-    gossip::RecordFields fields;
-    fields.key = write.key;
-    fields.value = write.value;
-    fields.ttl_s = write.ttl_s;
-    fields.last_update = write.last_update;
-    return fields;
-}
-
-// Keeps what the row's life so far has settled, and decides whether the write may wait for its
-// turn: only content that routing does not depend on.
-void continue_row(const gossip::Core& core, gossip::LocalWrite& write, registry::Instance& after) {
-    write.coalesce = false;
-    const gossip::Record* current = core.table().find(write.kind, write.key);
-    if (current == nullptr || current->tombstone()) return;
-    const auto before = registry::decode(current->fields());
-    if (!before) return;
-    const registry::Instance said = after;
-    registry::continue_life(*before, after);
-    if (said != after) write.value = registry::encode(after).value;
-    write.coalesce =
-        !current->expired() && registry::change(*before, after) == registry::Change::content;
-}
-
-// The first instance of a version says when it was born; every later one keeps that alive.
-void note_version(gossip::Core& core, const registry::Instance& x, gossip::Now now,
-                  gossip::Output& out) {
-    const gossip::Record* known =
-        core.table().find(gossip::RecordKind::version, registry::birth_key(x.app_name, x.version));
-    // The core stamps it anew from a third of the horizon on; before that there is nothing to
-    // write.
-    const auto now_ms = (now.wall.time_since_epoch() + core.clock_offset()).count();
-    if (known != nullptr && !known->tombstone() &&
-        now_ms - static_cast<std::int64_t>(known->stamp().ms()) <
-            core.config().horizon.count() / 4) {
-        return;
-    }
-    registry::Birth birth{x.app_name, x.version, 0};
-    if (known != nullptr && !known->tombstone()) {
-        if (const auto decoded = registry::decode_birth(known->fields())) birth.ms = decoded->ms;
-    }
-    if (birth.ms == 0) {
-        birth.ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms, 1));
-    }
-    (void)core.put(registry::encode(birth), now, out);
-}
 
 // A check renews a row by our clock. The application's own may be behind, or only count: what it
 // says now is not old because of that.
@@ -90,17 +43,6 @@ std::uint64_t unix_seconds() {
     return static_cast<std::uint64_t>(std::time(nullptr));
 }
 
-gossip::PutResult put_registration(gossip::Core& core, gossip::LocalWrite& write, gossip::Now now,
-                                   gossip::Output& out) {
-    auto decoded = registry::decode(fields_of(write));
-    CHECK(decoded.has_value());
-    registry::Instance instance = std::move(decoded).value();
-    continue_row(core, write, instance);
-    const gossip::PutResult put = core.put(write, now, out);
-    if (accepted(put.status)) note_version(core, instance, now, out);
-    return put;
-}
-
 void submit_write(Api& api, const ExchangePtr& exchange, gossip::LocalWrite write, Answer answer) {
     api.writes.fetch_add(1, std::memory_order_relaxed);
     auto pending = std::make_shared<Pending>(Pending{api, exchange, std::move(write), answer, {}});
@@ -108,15 +50,15 @@ void submit_write(Api& api, const ExchangePtr& exchange, gossip::LocalWrite writ
         [pending](gossip::Core& core, gossip::Now now, gossip::Output& out) {
             gossip::LocalWrite& write_now = pending->write;
             if (!write_now.tombstone) keep_pace(core, write_now);
-            const gossip::PutResult put = write_now.tombstone
-                                              ? core.put(write_now, now, out)
-                                              : put_registration(core, write_now, now, out);
+            const gossip::PutResult put =
+                write_now.tombstone ? core.put(write_now, now, out)
+                                    : registry::put_registration(core, write_now, now, out);
             pending->result.status = put.status;
             if (put.current) pending->result.stamp = put.current.stamp();
         },
         [pending] {
             Pending& p = *pending;
-            if (!accepted(p.result.status)) p.api.writes_refused.fetch_add(1);
+            if (!registry::accepted(p.result.status)) p.api.writes_refused.fetch_add(1);
             p.exchange->send(p.answer(p.api, p.write.key, p.result));
         });
     if (!queued) exchange->send(busy());
@@ -129,11 +71,6 @@ std::optional<Response> forbidden(const Api& api, const registry::Instance& inst
     return problem(403, refusal->message,
                    "check the instance's own host, on any port, or start the node with "
                    "--check-hosts");
-}
-
-bool accepted(PutStatus status) {
-    return status == PutStatus::created || status == PutStatus::updated ||
-           status == PutStatus::renewed || status == PutStatus::forwarded;
 }
 
 Response refused(Api& api, const std::string& address, const WriteResult& result) {

@@ -22,16 +22,9 @@ struct WriteResult {
 using Answer = Response (*)(Api&, const std::string& address, const WriteResult&);
 void submit_write(Api& api, const ExchangePtr& exchange, gossip::LocalWrite write, Answer answer);
 
-// On the core thread: Core::put of a registration, coalesced unless it changes what routing depends
-// on.
-gossip::PutResult put_registration(gossip::Core& core, gossip::LocalWrite& write, gossip::Now now,
-                                   gossip::Output& out);
-
 // 403 if the instance wants to be checked where checks may not go.
 [[nodiscard]] std::optional<Response> forbidden(const Api& api, const registry::Instance& instance);
 
-// Was it taken, or is there nothing to say but a refusal?
-[[nodiscard]] bool accepted(gossip::PutStatus status);
 // The refusal: 400, 404, 409 with the current row, 413 or 507.
 [[nodiscard]] Response refused(Api& api, const std::string& address, const WriteResult& result);
 

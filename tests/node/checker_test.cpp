@@ -6,6 +6,7 @@
 #include "node/clock.h"
 #include "node/http/writes.h"
 #include "registry/instance.h"
+#include "registry/registration.h"
 #include "tests/support/eventually.h"
 #include "tests/support/health_server.h"
 
@@ -54,7 +55,7 @@ class CoreUnderLock final : public node::CoreHandle {
         submit(
             [&](Core& core, Now now, Output& out) {
                 gossip::LocalWrite write = registry::encode(instance);
-                status = node::put_registration(core, write, now, out).status;
+                status = registry::put_registration(core, write, now, out).status;
             },
             [] {});
         return status;
