@@ -110,6 +110,12 @@ void Core::receive(const Endpoint& from, Bytes datagram, Now now, Output& out) {
         case MessageType::vote:
             core.receive_vote(header, body, from, t);
             return;
+        case MessageType::question:
+            core.receive_question(header, body, from, t);
+            return;
+        case MessageType::reply:
+            core.receive_reply(header, body, from, t);
+            return;
     }
     ++core.counters.unknown_type;  // of a later release
 }
@@ -279,6 +285,8 @@ void Output::clear() {
     outranked.clear();
     beliefs.clear();
     events.clear();
+    asked.clear();
+    answered.clear();
     members_changed = false;
     wiped = false;
 }

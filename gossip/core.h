@@ -154,6 +154,15 @@ class Core {
     [[nodiscard]] Polled polled(std::uint64_t topic) const;
     static constexpr std::size_t kMaxPolls = 64;
 
+    // One question to the shell of a live member, for what must not wait for gossip. That one finds
+    // it in Output::asked and gives a reply(), which is in Output::answered here: datagrams, so
+    // either may be lost, and a question that is repeated may be heard twice. Returns its number;
+    // 0: the member is not known to be alive, the question is empty or longer than kMaxQuestion, or
+    // this node sends too much already.
+    std::uint32_t ask(NodeId whom, Bytes question, Now now, Output& out);
+    // At most kMaxQuestion bytes.
+    void reply(const Asked& asked, Bytes answer, Now now, Output& out);
+
     // Asks the owners of these instances when they were last renewed: what they say is `touched`.
     void ask_owners(const std::vector<std::string>& addresses, Now now, Output& out);
     // Rows whose owner has not answered yet; 0 after half a second at the latest.

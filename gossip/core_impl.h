@@ -86,6 +86,8 @@ struct Core::Impl {
     void receive_touches(Bytes entries, bool pass_on, const Turn& t);
     void ask_owners(const std::vector<std::string>& addresses, const Turn& t);
     void receive_ask(const Header& header, Bytes body, const Endpoint& from, const Turn& t);
+    void receive_question(const Header& header, Bytes body, const Endpoint& from, const Turn& t);
+    void receive_reply(const Header& header, Bytes body, const Endpoint& from, const Turn& t);
     void send_fresh(const std::vector<TouchEntry>& entries, const Endpoint& to, const Turn& t);
     void send_touches(const Turn& t);
 
@@ -233,6 +235,9 @@ struct Core::Impl {
         std::uint32_t rows = 0;
     };
     std::map<NodeId, Heard> heard_digests;
+    // Whom our questions went to, by their number; the oldest are forgotten from kMaxQuestions on.
+    static constexpr std::size_t kMaxQuestions = 1024;
+    std::map<std::uint32_t, NodeId> questions;
     std::map<std::uint32_t, std::uint64_t> asked_topics;          // by number of the ping
     std::map<std::uint64_t, PollAnswer> answers;                  // by topic: our own
     std::map<std::uint64_t, std::map<NodeId, PollAnswer>> polls;  // by topic: what others answered

@@ -58,6 +58,14 @@ struct Event {
 };
 [[nodiscard]] std::string_view name(Event::Kind kind);
 
+// A question of a member's shell, or of this node's own.
+struct Asked {
+    NodeId from;
+    Endpoint at;  // where the answer goes
+    std::uint32_t number = 0;
+    std::string question;
+};
+
 // What one turn of the core wants done. perform() is its only reader in production; the order of
 // the members is the order of the effects.
 struct Output {
@@ -79,6 +87,13 @@ struct Output {
     };
     std::vector<Belief> beliefs;
     std::vector<Event> events;
+    std::vector<Asked> asked;  // questions for this node's shell
+    // Answers to questions of Core::ask, by the number that it gave.
+    struct Answered {
+        std::uint32_t question = 0;
+        std::string answer;
+    };
+    std::vector<Answered> answered;
     bool members_changed = false;
     bool wiped = false;  // everything before this turn is void: drop the disk's rows and the view
 

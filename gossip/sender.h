@@ -35,6 +35,8 @@ class Sender {
     [[nodiscard]] std::size_t room(const Output& out) const {
         return kHeaderBytes + kMaxBody - (out.arena.size() - start_);
     }
+    // Forgets the datagram that was begun; its number stays used.
+    void drop(Output& out) { out.arena.resize(start_); }
     // Returns the datagram's size in bytes.
     std::size_t finish(const Endpoint& to, Output& out) {
         finish_datagram(out.arena, start_);

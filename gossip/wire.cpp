@@ -261,6 +261,20 @@ std::optional<Ballot> decode_ballot(Bytes body) {
     return ballot;
 }
 
+void encode(const Reply& reply, std::string& out) {
+    Writer w{out};
+    w.u32(reply.question);
+    w.raw(reply.answer);
+}
+std::optional<Reply> decode_reply(Bytes body) {
+    Reader r{body};
+    Reply reply;
+    reply.question = r.u32();
+    reply.answer = r.rest();
+    if (!r.ok() || reply.answer.size() > kMaxQuestion) return std::nullopt;
+    return reply;
+}
+
 void encode(const Hello& hello, std::string& out) {
     Writer w{out};
     w.u16(kMagic);

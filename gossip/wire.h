@@ -37,7 +37,9 @@ enum class MessageType : std::uint8_t {
     renew = 5,
     judge = 6,
     vote = 7,
-    ask = 8
+    ask = 8,
+    question = 9,
+    reply = 10,
 };
 
 struct Header {
@@ -171,6 +173,15 @@ struct Ballot {
 };
 void encode(const Ballot& ballot, std::string& out);
 [[nodiscard]] std::optional<Ballot> decode_ballot(Bytes body);
+
+// What one node's shell asks another's, and the answer to it: bytes that mean nothing here.
+constexpr std::size_t kMaxQuestion = 256;
+struct Reply {
+    std::uint32_t question = 0;  // the sequence number of its datagram
+    Bytes answer;                // at most kMaxQuestion
+};
+void encode(const Reply& reply, std::string& out);
+[[nodiscard]] std::optional<Reply> decode_reply(Bytes body);
 
 // ---- streams: a frame is its type and a body of at most kMaxFrame - 1 bytes
 

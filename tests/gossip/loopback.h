@@ -42,6 +42,8 @@ class Loopback {
         std::size_t durable = 0;
         std::size_t behind = 0;
         std::vector<Event> events;
+        std::vector<Output::Answered> answered;
+        std::string says;  // in front of each question that it answers; "": it answers none
         std::vector<std::string> outranked;  // values
     };
     struct Sent {
@@ -120,8 +122,14 @@ class Loopback {
     // Performs what node i's output asks for.
     void finish(std::size_t i) {
         Node& n = *nodes[i];
+        for (const Asked& asked : n.out.asked) {
+            if (n.says.empty()) continue;
+            const std::string answer = n.says + asked.question;
+            n.core->reply(asked, as_bytes(answer), now(), n.out);
+        }
         perform(n.out, n);
         for (const Event& event : n.out.events) n.events.push_back(event);
+        for (const auto& answer : n.out.answered) n.answered.push_back(answer);
         n.out.clear();
     }
     // Delivers everything in flight, and what it causes.
