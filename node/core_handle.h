@@ -6,6 +6,16 @@
 
 namespace node {
 
+// Hears on the core thread what shells of nodes ask each other; see Core::ask. Must not block.
+class QuestionListener {
+  public:
+    virtual ~QuestionListener() = default;
+    // May give core.reply().
+    virtual void asked(const gossip::Asked& question, gossip::Core& core, gossip::Now now,
+                       gossip::Output& out) = 0;
+    virtual void answered(const gossip::Output::Answered& answer) = 0;
+};
+
 // The only way into the core from another thread, and the group commit.
 //
 // Each work runs on the core thread and adds to the Output of the current turn; the turn ends when
@@ -21,6 +31,10 @@ class CoreHandle {
     // From any thread. False when the queue holds kMaxQueued works (the caller answers 503) or
     // the node stops.
     virtual bool submit(Work work, Done done) = 0;
+
+    // Who hears questions and answers; nullptr: nobody. The listener may end when this has returned
+    // and no turn is under way.
+    virtual void listen(QuestionListener* listener) = 0;
 
     static constexpr std::size_t kMaxQueued = 100'000;
 };

@@ -179,6 +179,7 @@ void CoreLoop::end_turn_if_alone() {
 void CoreLoop::end_turn() {
     if (!turn_open_ || stopping_) return;
     core_.tick(now_, output_);
+    hear_questions();
     store_.note_horizon(core_.horizon());
     offset_ms_.store(core_.clock_offset().count(), std::memory_order_relaxed);
     gossip::perform(output_, *this);
@@ -208,6 +209,16 @@ void CoreLoop::end_turn() {
         gone_ = nullptr;
         gone();
     }
+}
+
+// Before anything of this turn is sent; a question to ourselves has its answer in the same turn.
+void CoreLoop::hear_questions() {
+    QuestionListener* listener = listener_.load();
+    if (listener == nullptr) return;
+    for (const gossip::Asked& asked : output_.asked) {
+        listener->asked(asked, core_, now_, output_);
+    }
+    for (const Output::Answered& answer : output_.answered) listener->answered(answer);
 }
 
 void CoreLoop::finish_output() {

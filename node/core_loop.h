@@ -52,6 +52,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     void stop();
 
     bool submit(Work work, Done done) override;
+    void listen(QuestionListener* listener) override { listener_.store(listener); }
 
     struct TurnStats {
         std::uint64_t turns = 0;
@@ -91,6 +92,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     void begin_turn();  // opens it, if none is, and posts its end
     void end_turn_if_alone();
     void end_turn();
+    void hear_questions();
     void finish_output();
     void publish_now();
     void answer_polls(const registry::AppRows& before, const registry::AppRows& after);
@@ -122,6 +124,7 @@ class CoreLoop final : public CoreHandle, private GossipSink, private gossip::Ef
     SteadyTime published_at_;
     std::chrono::nanoseconds publish_cost_{0};
 
+    std::atomic<QuestionListener*> listener_{nullptr};
     std::function<void()> gone_;
     std::atomic<std::size_t> queued_{0};
     std::atomic<std::int64_t> offset_ms_{0};

@@ -124,14 +124,28 @@ Hosting::Reply Hosting::redeem(const gossip::Core& core, const View& view, const
                                std::uint64_t now_ms) {
     Reply reply = find(core, token.address, std::nullopt).reply;
     if (reply.status != Status::done) return reply;
-    const Row* row = view.find(token.address);
-    bool draining = false;
-    if (row != nullptr && row->incarnation() == reply.instance.incarnation) {
-        const Admission is = instruction(view, *row, now_ms / 1000).admission;
-        draining = is == Admission::draining || is == Admission::closed;
-    }
-    reply.redeemed = book_.redeem(token, reply.instance, draining, now_ms);
+    reply.redeemed =
+        book_.redeem(token, reply.instance, draining(view, reply.instance, now_ms), now_ms);
     return reply;
+}
+
+bool Hosting::draining(const View& view, const Instance& instance, std::uint64_t now_ms) {
+    const Row* row = view.find(instance.address);
+    if (row == nullptr || row->incarnation() != instance.incarnation) return false;
+    const Admission is = instruction(view, *row, now_ms / 1000).admission;
+    return is == Admission::draining || is == Admission::closed;
+}
+
+LeaseAnswer Hosting::lease(const gossip::Core& core, const View& view, gossip::NodeId lessee,
+                           const LeaseQuestion& question, std::uint64_t now_ms) {
+    const Reply found = find(core, question.address, question.incarnation).reply;
+    const Instance& x = found.instance;
+    const bool open = found.status == Status::done && x.phase == Phase::running &&
+                      x.closed_epoch == 0 && !draining(view, x, now_ms);
+    if (!open) return {};
+    const AppRow* app = view.app(x.app_name);
+    const std::uint32_t ttl_s = app ? app->app.policy.ticket_ttl_s : kDefaultTicketTtl;
+    return book_.lease(question, lessee, x, SeatPurse::hold_ms(ttl_s), now_ms);
 }
 
 void Hosting::tidy(const gossip::Core& core) {

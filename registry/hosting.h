@@ -61,6 +61,11 @@ class Hosting {
     Reply redeem(const gossip::Core& core, const View& view, const Token& token,
                  std::uint64_t now_ms);
 
+    // Another node's question for seats. Nothing is offered of an instance that is not hosted here
+    // in that life, or takes no new clients.
+    LeaseAnswer lease(const gossip::Core& core, const View& view, gossip::NodeId lessee,
+                      const LeaseQuestion& question, std::uint64_t now_ms);
+
     [[nodiscard]] const SeatBook& book() const { return book_; }
     // Forgets the seats of instances that are gone or another node's. O(instances with seats).
     void tidy(const gossip::Core& core);
@@ -72,6 +77,9 @@ class Hosting {
     };
     Found find(const gossip::Core& core, const std::string& address,
                std::optional<std::uint64_t> incarnation);
+    // Whether the View says that it takes no new clients.
+    [[nodiscard]] static bool draining(const View& view, const Instance& instance,
+                                       std::uint64_t now_ms);
     Reply written(gossip::Core& core, Found found, gossip::Now now, gossip::Output& out);
 
     SeatBook book_;

@@ -39,14 +39,61 @@ SeatBook::Redeemed SeatBook::redeem(const Token& token, const Instance& instance
     if (spent_.contains(spent)) return {Verdict::spent, 0};
     if (token.issued_ms < born_ms_) return {Verdict::stale, 0};
     if (draining || instance.phase == Phase::stopping) return {Verdict::draining, 0};
+    Lease* lease = seats.lease_of(token.lessee, now_ms);
     if (instance.capacity > 0) {
         if (!seats.reported) return {Verdict::not_ready, 0};
-        if (seats.sessions + (seats.accepted - seats.counted) >= instance.capacity) {
-            return {Verdict::full, 0};
-        }
+        const std::uint64_t kept = lease ? 0 : seats.leased(now_ms);
+        if (seats.taken() + kept >= instance.capacity) return {Verdict::full, 0};
     }
+    if (lease) --lease->seats;
     spent_.insert(spent);
     return {Verdict::accepted, ++seats.accepted};
+}
+
+std::uint64_t SeatBook::Seats::leased(std::uint64_t now_ms) const {
+    std::uint64_t sum = 0;
+    for (const auto& entry : leases) {
+        if (entry.second.until_ms > now_ms) sum += entry.second.seats;
+    }
+    return sum;
+}
+
+// One with a seat left; nullptr: there is none.
+SeatBook::Lease* SeatBook::Seats::lease_of(std::uint64_t lessee, std::uint64_t now_ms) {
+    const auto at = leases.find(gossip::NodeId{lessee});
+    const bool valid = at != leases.end() && at->second.until_ms > now_ms && at->second.seats > 0;
+    return valid ? &at->second : nullptr;
+}
+
+LeaseAnswer SeatBook::lease(const LeaseQuestion& question, gossip::NodeId lessee,
+                            const Instance& instance, std::uint64_t hold_ms, std::uint64_t now_ms) {
+    Seats& seats = seats_of(instance);
+    std::erase_if(seats.leases, [&](const auto& entry) {
+        return entry.second.until_ms <= now_ms && entry.first != lessee;
+    });
+    Lease& lease = seats.leases[lessee];
+    if (lease.until_ms <= now_ms) lease.seats = 0;
+    if (question.round != 0 && question.round == lease.round) return lease.answer;
+    lease.seats -= std::min(lease.seats, question.returned);
+    const std::uint64_t gone = seats.taken() + seats.leased(now_ms);
+    const std::uint64_t free = instance.capacity > gone ? instance.capacity - gone : 0;
+    lease.round = question.round;
+    lease.answer.offered = seats.reported;
+    lease.answer.seats = 0;
+    if (seats.reported) {
+        lease.answer.seats = static_cast<std::uint32_t>(
+            std::min<std::uint64_t>({question.wanted, SeatPurse::kMaxBatch, free}));
+    }
+    lease.answer.left = static_cast<std::uint32_t>(free - lease.answer.seats);
+    lease.seats += lease.answer.seats;
+    if (lease.answer.seats > 0 || lease.until_ms <= now_ms) lease.until_ms = now_ms + hold_ms;
+    return lease.answer;
+}
+
+std::uint64_t SeatBook::leased(const Instance& instance, std::uint64_t now_ms) const {
+    const auto at = seats_.find(instance.address);
+    const bool known = at != seats_.end() && at->second.incarnation == instance.incarnation;
+    return known ? at->second.leased(now_ms) : 0;
 }
 
 void SeatBook::report(const Instance& instance, std::uint32_t sessions,
@@ -65,8 +112,7 @@ std::uint64_t SeatBook::taken(const Instance& instance) const {
         return instance.sessions;
     }
     const Seats& seats = at->second;
-    const std::uint64_t sessions = seats.reported ? seats.sessions : instance.sessions;
-    return sessions + (seats.accepted - seats.counted);
+    return seats.reported ? seats.taken() : seats.taken() - seats.sessions + instance.sessions;
 }
 
 std::uint64_t SeatBook::accepted(const Instance& instance) const {

@@ -10,6 +10,7 @@
 
 #include "gossip/time.h"
 #include "registry/instance.h"
+#include "registry/seat_lease.h"
 #include "registry/token.h"
 
 namespace registry {
@@ -44,6 +45,14 @@ class SeatBook {
     Redeemed redeem(const Token& token, const Instance& instance, bool draining,
                     std::uint64_t now_ms);
 
+    // Sets seats aside for a node: see LeaseQuestion. They are held for `hold_ms`, each until a
+    // ticket of that node is redeemed for it. Grants what is free, at most what is wanted; none
+    // before the server has said how many sessions it has.
+    LeaseAnswer lease(const LeaseQuestion& question, gossip::NodeId lessee,
+                      const Instance& instance, std::uint64_t hold_ms, std::uint64_t now_ms);
+    // Seats that are set aside.
+    [[nodiscard]] std::uint64_t leased(const Instance& instance, std::uint64_t now_ms) const;
+
     // The server's word: so many sessions, those that may still be resumed among them, of which it
     // has counted everything accepted up to `seq`. A server that does not say so has counted, we
     // take it, what was accepted before its last word but this one.
@@ -62,6 +71,12 @@ class SeatBook {
     void expire(std::uint64_t now_s);
 
   private:
+    struct Lease {
+        std::uint64_t round = 0;  // of the last question, and what the answer was
+        LeaseAnswer answer = {};
+        std::uint32_t seats = 0;
+        std::uint64_t until_ms = 0;
+    };
     struct Seats {
         std::uint64_t incarnation = 0;
         bool reported = false;
@@ -69,6 +84,12 @@ class SeatBook {
         std::uint64_t accepted = 0;       // so far
         std::uint64_t counted = 0;        // of these, by the server
         std::uint64_t before_report = 0;  // of these, when it had its last word
+        std::map<gossip::NodeId, Lease> leases = {};
+
+        // What the server has said, and what it has not counted yet.
+        [[nodiscard]] std::uint64_t taken() const { return sessions + (accepted - counted); }
+        [[nodiscard]] std::uint64_t leased(std::uint64_t now_ms) const;
+        [[nodiscard]] Lease* lease_of(std::uint64_t lessee, std::uint64_t now_ms);
     };
     Seats& seats_of(const Instance& instance);
 

@@ -39,6 +39,10 @@ std::uint32_t free_seats(const Row& row) {
     return row.sessions() < kSeats ? kSeats - row.sessions() : 1;
 }
 
+bool known_full(const Seeker& seeker, const Row& row) {
+    return seeker.purse && seeker.purse->full(row.address(), row.incarnation(), seeker.now_ms);
+}
+
 bool takes_clients(const Row& row) {
     return row.state() == State::up && !row.fenced();
 }
@@ -96,7 +100,10 @@ std::vector<const Row*> SeatMap::pick(const Seats& all, const Seeker& seeker) co
     const std::size_t wanted = std::min(seats.size(), kMaxCandidates);
     std::vector<const Row*> rows;
     if (app_->app.policy.pick == Pick::packed) {
-        for (std::size_t i = 0; i < wanted; ++i) rows.push_back(seats[i].row);
+        for (const Seat& seat : seats) {
+            if (rows.size() == wanted) break;
+            if (!known_full(seeker, *seat.row)) rows.push_back(seat.row);
+        }
         return rows;
     }
     gossip::Rng random{seeker.chance};
@@ -134,11 +141,13 @@ Choice SeatMap::choose(const Seeker& seeker) const {
     const auto try_version = [&](const VersionPlan& version) {
         const auto at = versions_.find(version.version);
         if (at == versions_.end()) return false;
-        choice.candidates = pick(at->second, seeker);
-        if (choice.candidates.empty()) {
-            choice.outcome = Choice::Outcome::no_protocol;
-            return false;
-        }
+        const Seats& seats = at->second;
+        const bool spoken = std::any_of(seats.begin(), seats.end(), [&](const Seat& seat) {
+            return !seeker.protocol || seeker.protocol->covers(seat.row->protocol());
+        });
+        choice.outcome = spoken ? Choice::Outcome::full : Choice::Outcome::no_protocol;
+        if (spoken) choice.candidates = pick(seats, seeker);
+        if (choice.candidates.empty()) return false;
         choice.outcome = Choice::Outcome::go;
         return true;
     };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "registry/plan.h"
+#include "registry/seat_lease.h"
 #include "registry/view.h"
 
 namespace registry {
@@ -35,6 +36,9 @@ struct Seeker {
     std::string client;  // a stable name of the client, or ""
     std::optional<ProtocolRange> protocol = std::nullopt;
     std::uint64_t chance = 0;  // random bits: equal ones give equal answers
+    // packed: what this node knows of seats better than the view does; nullptr: nothing.
+    const SeatPurse* purse = nullptr;
+    std::uint64_t now_ms = 0;  // for the purse
 };
 
 constexpr std::size_t kMaxCandidates = 3;
@@ -64,7 +68,8 @@ class SeatMap {
     [[nodiscard]] const AppRow* app() const { return app_; }
 
     // spread: by chance, in proportion to free seats, because with stale views a server with the
-    // most free seats draws everybody. packed: the fullest that has one.
+    // most free seats draws everybody. packed: the fullest that has one, and that the purse does
+    // not know to be full.
     [[nodiscard]] Choice choose(const Seeker& seeker) const;
 
     // Every row that a new client could get, of the versions that accept.

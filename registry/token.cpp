@@ -91,6 +91,7 @@ std::string body_of(const Token& token) {
     w.varint(token.expires_s);
     w.varint(token.nonce);
     w.text(token.session);
+    w.varint(token.lessee);
     return body;
 }
 
@@ -110,6 +111,7 @@ std::optional<Token> token_in(Bytes body) {
     token.expires_s = r.varint();
     token.nonce = r.varint();
     token.session = r.text();
+    token.lessee = r.varint();
     if (!r.ok() || r.left() != 0) return std::nullopt;
     return token;
 }

@@ -27,6 +27,7 @@ struct Token {
     std::uint64_t expires_s = 0;  // Unix seconds: invalid from then on
     std::uint64_t nonce = 0;      // tells tickets apart; the session of a resume token
     std::string session;          // as the server calls it; "" in a ticket
+    std::uint64_t lessee = 0;     // of a ticket: the node that leased the seat; 0: nobody did
     bool operator==(const Token&) const = default;
 };
 

@@ -3,6 +3,7 @@
 #include "node/http/attachments.h"
 #include "node/http/census.h"
 #include "node/http/seat_cache.h"
+#include "node/http/seat_desk.h"
 #include "registry/json.h"
 
 namespace node {
@@ -25,7 +26,8 @@ Api::Api(HttpContext context_of_node, HttpLimits limits_of_server, Later run_lat
       attachments(
           std::make_shared<Attachments>(context.core, context.view, later, limits.max_attached)),
       seats(std::make_unique<SeatCache>()),
-      hosting(std::make_unique<registry::Hosting>(cluster_ms())),
+      desk(std::make_unique<SeatDesk>(
+          context.core, context.view, [this] { return cluster_ms(); }, later)),
       watermarks(std::make_unique<registry::Watermarks>()) {}
 
 Api::~Api() = default;

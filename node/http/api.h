@@ -10,7 +10,6 @@
 #include "node/http/exchange.h"
 #include "node/http/list_cache.h"
 #include "node/http/server.h"
-#include "registry/hosting.h"
 #include "registry/view.h"
 #include "registry/watermark.h"
 
@@ -20,6 +19,7 @@ class Attachments;
 struct Activity;
 class Census;
 class SeatCache;
+class SeatDesk;
 
 // Runs `action` on an HTTP thread after `delay`; drops it when the server stops.
 using Later = std::function<void(std::chrono::milliseconds delay, std::function<void()> action)>;
@@ -37,7 +37,7 @@ struct Api {
     std::shared_ptr<Census> census;
     std::shared_ptr<Attachments> attachments;
     std::unique_ptr<SeatCache> seats;
-    std::unique_ptr<registry::Hosting> hosting;        // for the core thread alone
+    std::unique_ptr<SeatDesk> desk;
     std::unique_ptr<registry::Watermarks> watermarks;  // for the core thread alone
 
     // Since the start. What was refused, and why; GET /v1/status shows them.

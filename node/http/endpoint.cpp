@@ -7,6 +7,7 @@
 #include "node/http/api.h"
 #include "node/http/query.h"
 #include "node/http/seat_cache.h"
+#include "node/http/seat_desk.h"
 #include "node/http/writes.h"
 #include "registry/json.h"
 #include "registry/resume.h"
@@ -95,8 +96,9 @@ std::string_view explain(Choice::Outcome outcome) {
     return "";
 }
 
-void append_candidate(std::string& out, const Api& api, const Row& row,
-                      const registry::AppRow& app) {
+// `leased`: this node has a seat for it.
+void append_candidate(std::string& out, const Api& api, const Row& row, const registry::AppRow& app,
+                      bool leased) {
     const std::uint64_t now_ms = api.cluster_ms();
     Token ticket;
     ticket.app = row.app();
@@ -106,6 +108,7 @@ void append_candidate(std::string& out, const Api& api, const Row& row,
     ticket.issued_ms = now_ms;
     ticket.expires_s = now_ms / 1000 + app.app.policy.ticket_ttl_s;
     ticket.nonce = random_word();
+    ticket.lessee = leased ? api.context.self.id.value : 0;
     out += R"({"address":)";
     registry::append_string(out, row.address());
     out += R"(,"version":)";
@@ -119,18 +122,22 @@ void append_candidate(std::string& out, const Api& api, const Row& row,
     out += '}';
 }
 
+// What became of the token, if there was one.
+struct Return {
+    std::string_view session = {};
+    std::string reason = {};
+};
+
 // `{"outcome":..,"reason":..,"address":.. or null,"candidates":[..],"epoch":..}`; what became of
-// the token, if there was one, comes first.
-Response placed(Api& api, const Question& q, std::string_view token_state,
-                std::string_view token_reason) {
-    const auto seats = api.seats->seats(api.view(), q.app);
-    const Choice choice = seats->choose(q.seeker);
+// the token, if there was one, comes first. `leased`: of the first candidate.
+Response placed(const Api& api, const registry::SeatMap& seats, const Choice& choice,
+                const Return& token, bool leased) {
     std::string body = "{";
-    if (!token_state.empty()) {
+    if (!token.session.empty()) {
         body += R"("session":")";
-        body += token_state;
+        body += token.session;
         body += R"(","session_reason":)";
-        registry::append_string(body, token_reason);
+        registry::append_string(body, token.reason);
         body += ',';
     }
     body += R"("outcome":")";
@@ -146,15 +153,46 @@ Response placed(Api& api, const Question& q, std::string_view token_state,
     }
     body += R"(,"candidates":[)";
     for (const Row* row : choice.candidates) {
-        if (body.back() != '[') body += ',';
-        append_candidate(body, api, *row, *seats->app());
+        append_candidate(body, api, *row, *seats.app(), std::exchange(leased, false));
+        body += ',';
     }
+    if (body.back() == ',') body.pop_back();
     body += R"(],"epoch":")";
-    registry::append_number(body, seats->app() ? seats->app()->epoch : 0);
+    registry::append_number(body, seats.app() ? seats.app()->epoch : 0);
     Response response = json(body + "\"}");
     if (choice.outcome == Choice::Outcome::unknown_app) response.status = 404;
     if (choice.outcome != Choice::Outcome::go && response.status == 200) response.status = 503;
     return response;
+}
+
+// packed: the first candidate is a server of which this node has a seat. Each answer that there is
+// none leads to the next server, within reason; who cannot be asked is offered as the view has it,
+// and the instance decides.
+constexpr int kMaxServersAsked = 64;
+
+void place_packed(Api& api, const ExchangePtr& exchange, const std::shared_ptr<Question>& q,
+                  const Return& token, int asked) {
+    const auto seats = api.seats->seats(api.view(), q->app);
+    const Choice choice = api.desk->choose(*seats, q->seeker);
+    const Row* first = choice.candidates.empty() ? nullptr : choice.candidates.front();
+    const bool limited = first != nullptr && first->capacity() > 0;
+    const bool leased = limited && api.desk->take(*first);
+    if (!limited || leased || asked >= kMaxServersAsked) {
+        return exchange->send(placed(api, *seats, choice, token, leased));
+    }
+    api.desk->lease(*first, [&api, exchange, q, token, asked, seats, choice](bool answered) {
+        if (answered) return place_packed(api, exchange, q, token, asked + 1);
+        exchange->send(placed(api, *seats, choice, token, false));
+    });
+}
+
+void place(Api& api, const ExchangePtr& exchange, const std::shared_ptr<Question>& q,
+           Return token) {
+    const auto seats = api.seats->seats(api.view(), q->app);
+    if (seats->app() && seats->app()->app.policy.pick == registry::Pick::packed) {
+        return place_packed(api, exchange, q, token, 0);
+    }
+    exchange->send(placed(api, *seats, seats->choose(q->seeker), token, false));
 }
 
 // Back to the instance that has the session, whatever its role.
@@ -190,8 +228,8 @@ void find_session(Api& api, const ExchangePtr& exchange, const std::shared_ptr<Q
                 case Session::go:
                     return exchange->send(back(token));
                 case Session::gone:
-                    return exchange->send(
-                        placed(api, *q, "gone", "the instance that had the session has ended"));
+                    return place(api, exchange, q,
+                                 {"gone", "the instance that had the session has ended"});
                 case Session::unknown:
                     return exchange->send(unknown_yet(
                         "this node has not heard of that life of the instance, or not lately"));
@@ -205,10 +243,10 @@ void find_session(Api& api, const ExchangePtr& exchange, const std::shared_ptr<Q
 void get_endpoint(Api& api, const ExchangePtr& exchange) {
     auto question = parse_question(exchange->request());
     if (!question) return exchange->send(problem(question.error()));
-    if (question->token.empty()) return exchange->send(placed(api, *question, "", ""));
     auto q = std::make_shared<Question>(*std::move(question));
+    if (q->token.empty()) return place(api, exchange, q, {});
     const auto token = api.context.tokens.verify(q->token, api.cluster_ms() / 1000);
-    if (!token) return exchange->send(placed(api, *q, "gone", token.error().message));
+    if (!token) return place(api, exchange, q, {"gone", token.error().message});
     if (token->kind != Token::Kind::resume || token->app != q->app) {
         return exchange->send(problem(400, "the token is no resume token of this app",
                                       "send the token that the server got when it redeemed the "

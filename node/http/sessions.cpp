@@ -6,6 +6,7 @@
 
 #include "node/http/api.h"
 #include "node/http/query.h"
+#include "node/http/seat_desk.h"
 #include "node/http/writes.h"
 #include "registry/duration.h"
 #include "registry/hosting.h"
@@ -255,7 +256,7 @@ void post_heartbeat(Api& api, const ExchangePtr& exchange) {
     if (!beat) return exchange->send(problem(beat.error()));
     const auto act = [&api, address = *address, beat = *beat](gossip::Core& core, gossip::Now now,
                                                               gossip::Output& out) {
-        return api.hosting->heartbeat(core, address, beat, now, out);
+        return api.desk->hosting().heartbeat(core, address, beat, now, out);
     };
     const auto answer = [&api, address = *address](const Hosting::Reply& reply) {
         return current_instruction(api, address, R"(,"seq":")" + std::to_string(reply.seq) + '"');
@@ -271,7 +272,7 @@ void post_fence(Api& api, const ExchangePtr& exchange) {
     if (!beat) return exchange->send(problem(beat.error()));
     const auto act = [&api, address = *address, beat = *beat](gossip::Core& core, gossip::Now now,
                                                               gossip::Output& out) {
-        return api.hosting->fence(core, *api.view(), address, beat, now, out);
+        return api.desk->hosting().fence(core, *api.view(), address, beat, now, out);
     };
     const auto answer = [](const Hosting::Reply&) { return json(R"({"granted":true})"); };
     submit(std::make_shared<Call>(Call{api, exchange, *address, act, answer}));
@@ -282,7 +283,7 @@ void post_drain(Api& api, const ExchangePtr& exchange) {
     if (!address) return exchange->send(problem(address.error()));
     const auto act = [&api, address = *address](gossip::Core& core, gossip::Now now,
                                                 gossip::Output& out) {
-        return api.hosting->drain(core, address, now, out);
+        return api.desk->hosting().drain(core, address, now, out);
     };
     const auto answer = [&api, address = *address](const Hosting::Reply&) {
         return current_instruction(api, address, "");
@@ -309,7 +310,7 @@ void post_redeem(Api& api, const ExchangePtr& exchange) {
     }
     const auto act = [&api, token = *token](const gossip::Core& core, gossip::Now /*now*/,
                                             gossip::Output& /*out*/) {
-        return api.hosting->redeem(core, *api.view(), token, api.cluster_ms());
+        return api.desk->hosting().redeem(core, *api.view(), token, api.cluster_ms());
     };
     const auto answer = [&api, token = *token,
                          session = body->session](const Hosting::Reply& reply) {

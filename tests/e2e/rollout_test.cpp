@@ -187,6 +187,45 @@ TEST_F(Rollout, AStormOfClientsFindsEverySeatAndNoMore) {
     EXPECT_EQ(seated, 60);
 }
 
+TEST_F(Rollout, PackedFillsOneServerBeforeTheNextHoweverOldTheViews) {
+    ASSERT_TRUE(cluster_.start()) << cluster_.logs();
+    std::vector<std::unique_ptr<GameServer>> servers;
+    for (std::size_t i = 0; i < 6; ++i) {
+        servers.push_back(std::make_unique<GameServer>(
+            cluster_[i % 3].url(), "10.0.0." + std::to_string(i) + ":7777", "v1", 10));
+        ASSERT_TRUE(servers.back()->start());
+    }
+    ASSERT_EQ(cluster_[0]
+                  .client()
+                  .send({.method = "PUT",
+                         .target = "/v1/apps/arena",
+                         .body = R"({"policy": {"pick": "packed"}})"})
+                  .status,
+              200);
+    ASSERT_TRUE(cluster_.agree());
+    // Nobody says how many clients he has: every view shows six empty servers.
+    for (int i = 0; i < 35; ++i) {
+        const json answer = place(cluster_[static_cast<std::size_t>(i % 3)]);
+        ASSERT_EQ(answer.value("outcome", ""), "go") << answer;
+        const json& first = answer.at("candidates").at(0);
+        for (const auto& server : servers) {
+            if (server->address() != first.at("address")) continue;
+            EXPECT_EQ(server->seat("c" + std::to_string(i), "ticket", first.at("ticket")).verdict,
+                      "accepted")
+                << "a leased seat is a seat";
+        }
+    }
+    std::size_t used = 0;
+    std::size_t full = 0;
+    for (const auto& server : servers) {
+        EXPECT_LE(server->sessions(), 10U);
+        used += server->sessions() > 0 ? 1 : 0;
+        full += server->sessions() == 10 ? 1 : 0;
+    }
+    EXPECT_LE(used, 5U) << "35 clients need four";
+    EXPECT_GE(full, 2U);
+}
+
 TEST_F(Rollout, DecisionsOutliveEveryNodeThatIsKilled) {
     ASSERT_TRUE(cluster_.start()) << cluster_.logs();
     ASSERT_TRUE(GameServer(cluster_[0].url(), "10.0.0.1:7777", "v1", 5).start());

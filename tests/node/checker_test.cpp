@@ -50,6 +50,8 @@ class CoreUnderLock final : public node::CoreHandle {
         return true;
     }
 
+    void listen(node::QuestionListener* /*listener*/) override {}
+
     gossip::PutStatus put(const Instance& instance) {
         gossip::PutStatus status{};
         submit(

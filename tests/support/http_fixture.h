@@ -62,6 +62,11 @@ class InProcessCore final : public node::CoreHandle {
         return true;
     }
 
+    void listen(node::QuestionListener* listener) override {
+        const std::lock_guard lock(listening_);
+        listener_ = listener;
+    }
+
     [[nodiscard]] const node::Published<registry::View>& view() const { return view_; }
 
     std::atomic<bool> full{false};  // submit() says no
@@ -75,6 +80,7 @@ class InProcessCore final : public node::CoreHandle {
             gossip::Output out;
             for (const auto& [work, done] : turn) work(core_, now, out);
             core_.tick(now, out);
+            hear_questions(now, out);
             publish(out);
             for (const auto& [work, done] : turn) done();
         }
@@ -83,6 +89,12 @@ class InProcessCore final : public node::CoreHandle {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [this] { return stopping_ || !works_.empty(); });
         return std::exchange(works_, {});
+    }
+    void hear_questions(gossip::Now now, gossip::Output& out) {
+        const std::lock_guard lock(listening_);
+        if (listener_ == nullptr) return;
+        for (const auto& asked : out.asked) listener_->asked(asked, core_, now, out);
+        for (const auto& answer : out.answered) listener_->answered(answer);
     }
     void publish(const gossip::Output& out) {
         for (const auto& record : out.durable) builder_.apply(record);
@@ -96,6 +108,8 @@ class InProcessCore final : public node::CoreHandle {
     node::Published<registry::View> view_;
     std::mutex mutex_;
     std::condition_variable wake_;
+    std::mutex listening_;
+    node::QuestionListener* listener_ = nullptr;
     Queue works_;
     bool stopping_ = false;
     std::thread thread_;
