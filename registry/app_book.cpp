@@ -18,6 +18,10 @@ bool listed(const VersionFacts& facts, const App* app) {
            (app->rollout.parts_of(facts.version) > 0 || app->rollout.quarantined(facts.version));
 }
 
+bool live(const Row& row) {
+    return row.state() != State::expired && row.state() != State::stopped;
+}
+
 template <class Number>
 void add(Number& sum, Number value, bool plus) {
     sum = plus ? static_cast<Number>(sum + value) : static_cast<Number>(sum - value);
@@ -25,9 +29,7 @@ void add(Number& sum, Number value, bool plus) {
 
 void add_row(VersionFacts& facts, const Row& row, bool plus) {
     add(facts.by_state[static_cast<std::size_t>(row.state())], std::uint32_t{1}, plus);
-    if (row.state() != State::expired && row.state() != State::stopped) {
-        add(facts.sessions, std::uint64_t{row.sessions()}, plus);
-    }
+    if (live(row)) add(facts.sessions, std::uint64_t{row.sessions()}, plus);
     if (row.state() != State::up) return;
     add(facts.capacity, std::uint64_t{row.capacity()}, plus);
     if (row.capacity() == 0) add(facts.unlimited, std::uint32_t{1}, plus);
@@ -105,8 +107,20 @@ void AppBook::remove(const Record& record) {
 }
 
 void AppBook::count(const Row* before, const Row* after) {
-    if (before) add_row(version(touch(before->app()), before->version()), *before, false);
-    if (after) add_row(version(touch(after->app()), after->version()), *after, true);
+    if (before) count(*before, false);
+    if (after) count(*after, true);
+}
+
+void AppBook::count(const Row& row, bool plus) {
+    State& state = touch(row.app());
+    add_row(version(state, row.version()), row, plus);
+    if (!live(row)) return;
+    auto acks = state.acks.find(row.version());
+    if (acks == state.acks.end()) acks = state.acks.try_emplace(std::string{row.version()}).first;
+    std::uint32_t& instances = acks->second[row.acked_epoch()];
+    add(instances, std::uint32_t{1}, plus);
+    if (instances == 0) acks->second.erase(row.acked_epoch());
+    if (acks->second.empty()) state.acks.erase(acks);
 }
 
 void AppBook::clear() {
@@ -121,7 +135,13 @@ std::shared_ptr<const AppRow> AppBook::make_row(const std::string& name, const S
     row->app.name = name;
     row->epoch = app ? state.rank.epoch : 0;
     for (const auto& entry : state.versions) {
-        if (listed(entry.second, app)) row->versions.push_back(entry.second);
+        if (!listed(entry.second, app)) continue;
+        row->versions.push_back(entry.second);
+        const auto acks = state.acks.find(entry.first);
+        if (acks == state.acks.end()) continue;
+        for (auto at = acks->second.lower_bound(row->epoch); at != acks->second.end(); ++at) {
+            row->versions.back().acked += at->second;
+        }
     }
     // Versions that have a weight before anybody has seen them.
     for (const Weight& w : row->app.rollout.weights) {

@@ -57,11 +57,14 @@ class AppBook {
         std::optional<App> app;
         gossip::Rank rank;  // of the App record, also of a tombstone
         std::map<std::string, VersionFacts, std::less<>> versions;
+        // Of each version: how many live instances have acked which epoch.
+        std::map<std::string, std::map<std::uint64_t, std::uint32_t>, std::less<>> acks;
         std::shared_ptr<const AppRow> row;  // as published; nullptr: not listed
     };
 
     State& touch(std::string_view name);
     VersionFacts& version(State& state, std::string_view version);
+    void count(const Row& row, bool plus);
     void apply_app(const gossip::Record& record);
     void apply_birth(const gossip::Record& record);
     static std::shared_ptr<const AppRow> make_row(const std::string& name, const State& state);

@@ -20,6 +20,7 @@ struct VersionFacts {
     std::uint64_t sessions = 0;                     // of live instances
     std::uint64_t capacity = 0;                     // of instances that are up
     std::uint32_t unlimited = 0;                    // instances that are up and have no capacity
+    std::uint32_t acked = 0;  // live instances that know the app's epoch; no plan depends on it
 
     [[nodiscard]] std::uint32_t count(State state) const {
         return by_state[static_cast<std::size_t>(state)];

@@ -49,6 +49,7 @@ void append_version(std::string& out, const VersionPlan& v, const VersionFacts& 
     members.number("first_seen", f.birth_ms);
     append_instances(members.name("instances"), f);
     members.number("live", f.live());
+    members.number("acked", f.acked);
     members.number("sessions", f.sessions);
     members.number("capacity", f.capacity);
 }

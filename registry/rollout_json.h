@@ -16,7 +16,8 @@ namespace registry {
 // `{"name":..,"epoch":"decimal","parent":"decimal","author":..,"rollout":{..},"policy":{..},
 //   "versions":[..],"plan":"16 hex digits"}`, versions the newest first:
 // `{"version":..,"role":..,"reason":..,"why":sentence,"share":0..1,"first_seen":Unix ms,
-//   "instances":{"up":..,...},"live":..,"sessions":..,"capacity":..}`.
+//   "instances":{"up":..,...},"live":..,"acked":..,"sessions":..,"capacity":..}`; acked: of the
+// live instances, those that have said that they know this epoch.
 void append_app(std::string& out, const AppRow& row);
 // The versions array alone, of a plan that may not be the row's.
 void append_versions(std::string& out, const AppRow& row, const Plan& plan);

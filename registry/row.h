@@ -44,6 +44,7 @@ class Row {
     [[nodiscard]] std::uint32_t sessions() const { return sessions_; }
     [[nodiscard]] std::uint64_t incarnation() const { return incarnation_; }
     [[nodiscard]] std::uint32_t protocol() const { return protocol_; }
+    [[nodiscard]] std::uint64_t acked_epoch() const { return acked_epoch_; }
     [[nodiscard]] bool fenced() const { return fenced_; }
     [[nodiscard]] std::uint32_t ttl_s() const { return ttl_s_; }
     [[nodiscard]] std::uint64_t last_update() const { return last_update_; }
@@ -68,6 +69,7 @@ class Row {
     gossip::NodeId owner_;
     std::uint64_t last_update_;
     std::uint64_t incarnation_;
+    std::uint64_t acked_epoch_;
     std::uint32_t ttl_s_;
     std::uint32_t capacity_;
     std::uint32_t sessions_;

@@ -50,6 +50,7 @@ struct Texts {
     cli::WaitOptions wait;
     std::string patience = "5m";
     bool until_empty = false;
+    bool self = false;
     cli::DemoOptions demo;
     cli::ToyOptions toy;
     cli::DoctorOptions doctor;
@@ -309,8 +310,12 @@ void add_waiting(Program& program) {
     CLI::App* drain =
         add(program, "drain", "An instance takes no new clients and keeps those it has.",
             "  hearsay drain 10.0.0.7:9000\n"
-            "  hearsay drain 10.0.0.7:9000 --wait --timeout 2h\n");
-    drain->add_option("address", texts.address, "host:port of the instance")->required();
+            "  hearsay drain 10.0.0.7:9000 --wait --timeout 2h\n"
+            "  hearsay drain --self --wait   before this node's machine is stopped\n");
+    CLI::App* which = drain->add_option_group("Which");
+    which->add_option("address", texts.address, "host:port of the instance");
+    which->add_flag("--self", texts.self, "all instances that are registered at this node");
+    which->require_option(1);
     drain->add_flag("--wait", texts.until_empty, "until its last session has ended");
     for (CLI::App* command : {wait, drain}) {
         command->add_option("--timeout", texts.patience, "how long to wait (5m)")
@@ -327,8 +332,7 @@ void add_waiting(Program& program) {
     });
     program.commands.emplace_back(drain, [&program]() {
         return with_patience(program, [&program](const cli::Session& session, milliseconds limit) {
-            return cli::drain_instance(session, program.texts.address, program.texts.until_empty,
-                                       limit);
+            return cli::drain(session, program.texts.address, program.texts.until_empty, limit);
         });
     });
 }

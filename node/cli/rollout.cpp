@@ -29,13 +29,14 @@ std::string share_text(const json& version) {
 }
 
 std::string versions_table(const json& versions) {
-    TextTable table({"VERSION", "ROLE", "SHARE", "LIVE", "SESSIONS", "CAPACITY", "WHY"});
+    TextTable table({"VERSION", "ROLE", "SHARE", "LIVE", "ACKED", "SESSIONS", "CAPACITY", "WHY"});
     for (const json& v : versions) {
         const std::string role = text_of(v, "role");
         table.add({{text_of(v, "version")},
                    {role, paint_of_role(role)},
                    {share_text(v)},
                    {text_of(v, "live")},
+                   {text_of(v, "acked")},
                    {text_of(v, "sessions")},
                    {text_of(v, "capacity")},
                    {text_of(v, "why"), Paint::faint}});

@@ -1,5 +1,6 @@
 #include "node/cli/wait.h"
 
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -95,20 +96,63 @@ int wait_for(const Session& session, const WaitOptions& options) {
                       });
 }
 
-int drain_instance(const Session& session, const std::string& address, bool wait,
-                   milliseconds limit) {
-    const std::string target = "/v1/instances/" + url_encoded(address);
+namespace {
+
+// The instances that are registered at the node itself. Not kOk: said already.
+int addresses_here(const Session& session, std::vector<std::string>& addresses) {
+    json status;
+    json rows;
+    const Session quiet{session.url, false};
+    int code = ask(quiet, {.target = "/v1/status?census=0"}, status);
+    if (code == kOk) code = ask(quiet, {.target = "/v1/instances"}, rows);
+    for (const json& row : rows_of(rows, "instances")) {
+        const std::string state = text_of(row, "state");
+        if (text_of(row, "owner") != text_of(status, "id")) continue;
+        if (state == "expired" || state == "stopped") continue;
+        addresses.push_back(text_of(row, "address"));
+    }
+    return code;
+}
+
+// What is left of them: those that are deregistered or have stopped are done.
+Progress emptiness(const json& body, const std::vector<std::string>& addresses) {
+    std::int64_t sessions = 0;
+    std::int64_t instances = 0;
+    for (const json& row : rows_of(body, "instances")) {
+        const std::string address = text_of(row, "address");
+        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) continue;
+        const std::string state = text_of(row, "state");
+        if (state == "expired" || state == "stopped" || number_of(row, "sessions") == 0) continue;
+        sessions += number_of(row, "sessions");
+        ++instances;
+    }
+    return {std::to_string(sessions) + " sessions on " + std::to_string(instances) + " of " +
+                std::to_string(addresses.size()) +
+                (addresses.size() == 1 ? " instance" : " instances"),
+            sessions == 0};
+}
+
+}  // namespace
+
+int drain(const Session& session, const std::string& address, bool wait, milliseconds limit) {
+    std::vector<std::string> addresses;
+    if (!address.empty()) {
+        addresses.push_back(address);
+    } else if (const int code = addresses_here(session, addresses); code != kOk) {
+        return code;
+    }
     const Session quiet{session.url, session.json && !wait};
-    json body;
-    const int code =
-        ask(quiet, {.method = "POST", .target = target + "/drain", .body = "{}"}, body);
-    if (code != kOk) return code;
-    complain(address + " takes no new clients: " + text_of(body, "instruction"));
-    if (!wait) return kOk;
-    return wait_until(session, target, limit, [&address](const json& row) {
-        const auto sessions = number_of(row, "sessions");
-        return Progress{std::to_string(sessions) + " sessions on " + address, sessions == 0};
-    });
+    for (const std::string& each : addresses) {
+        json body;
+        const std::string target = "/v1/instances/" + url_encoded(each) + "/drain";
+        const int code = ask(quiet, {.method = "POST", .target = target, .body = "{}"}, body);
+        if (code != kOk) return code;
+        complain(each + " takes no new clients: " + text_of(body, "instruction"));
+    }
+    if (addresses.empty()) complain("no instance is registered at " + session.url);
+    if (!wait || addresses.empty()) return kOk;
+    return wait_until(session, "/v1/instances", limit,
+                      [&addresses](const json& body) { return emptiness(body, addresses); });
 }
 
 }  // namespace node::cli

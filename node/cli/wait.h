@@ -19,9 +19,9 @@ struct WaitOptions {
 // kOk when it is so, kTimeout when it is not within the limit, kUsage for nothing to wait for. Says
 // on stderr how far it is, whenever that changes.
 [[nodiscard]] int wait_for(const Session& session, const WaitOptions& options);
-// Takes an instance out: no new clients, those that are there stay. `wait`: until the last has
-// left.
-[[nodiscard]] int drain_instance(const Session& session, const std::string& address, bool wait,
-                                 std::chrono::milliseconds limit);
+// Takes an instance out, or all that are registered at the node if `address` is empty: no new
+// clients, those that are there stay. `wait`: until the last has left.
+[[nodiscard]] int drain(const Session& session, const std::string& address, bool wait,
+                        std::chrono::milliseconds limit);
 
 }  // namespace node::cli

@@ -339,6 +339,37 @@ TEST_F(Rollout, ScriptsCanWait) {
     EXPECT_EQ(run({"drain", "10.0.0.1:7777", "--wait"}).code, 0);
     EXPECT_EQ(run({"wait", "--empty", "arena@v1"}).code, 0);
     EXPECT_EQ(run({"drain", "10.9.9.9:1"}).code, kNotFound);
+    EXPECT_EQ(run({"drain"}).code, 2);
+    EXPECT_EQ(run({"drain", "10.9.9.9:1", "--self"}).code, 2);
+}
+
+TEST_F(Rollout, ANodeThatIsToStopDrainsWhatIsRegisteredThere) {
+    ASSERT_TRUE(cluster_.start()) << cluster_.logs();
+    const auto drain = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), {"drain", "--self"});
+        return test::run(more, {{"HEARSAY_NODE", cluster_[0].url()}});
+    };
+    const Ran nothing = drain({"--wait"});
+    EXPECT_EQ(nothing.code, 0);
+    EXPECT_TRUE(contains(nothing.err, "no instance is registered at")) << nothing.err;
+    GameServer one{cluster_[0].url(), "10.0.0.1:7777", "v1", 5};
+    GameServer two{cluster_[0].url(), "10.0.0.2:7777", "v1", 5};
+    GameServer other{cluster_[1].url(), "10.0.0.3:7777", "v1", 5};
+    ASSERT_TRUE(one.start() && two.start() && other.start());
+    ASSERT_TRUE(everywhere("v1", "accepting")) << cluster_.logs();
+    ASSERT_EQ(join(cluster_[0], {&one}, "c"), "v1");
+    ASSERT_TRUE(one.beat());
+    const Ran busy = drain({"--wait", "--timeout", "1s"});
+    EXPECT_EQ(busy.code, 5);
+    EXPECT_TRUE(contains(busy.err, "1 sessions on 1 of 2 instances")) << busy.err;
+    ASSERT_TRUE(eventually([&] {
+        const json answer = place(cluster_[1]);
+        return answer.value("outcome", "") == "go" && answer.at("candidates").size() == 1 &&
+               answer.at("address") == "10.0.0.3:7777";
+    })) << place(cluster_[1]);
+    one.end("c");
+    ASSERT_TRUE(one.beat());
+    EXPECT_EQ(drain({"--wait"}).code, 0);
 }
 
 }  // namespace

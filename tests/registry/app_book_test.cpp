@@ -118,6 +118,7 @@ std::map<std::string, VersionFacts> recount(const View& view) {
         ++f.by_state[static_cast<std::size_t>(row.state())];
         if (row.state() != State::expired && row.state() != State::stopped) {
             f.sessions += row.sessions();
+            ++f.acked;  // there is no decision
         }
         if (row.state() != State::up) return;
         f.capacity += row.capacity();
