@@ -14,8 +14,8 @@ using gossip::Error;
 using gossip::Result;
 using Kind = RolloutCommand::Kind;
 
-constexpr std::array<std::string_view, 7> kKinds{"promote", "split",      "rollback", "pause",
-                                                 "resume",  "quarantine", "release"};
+constexpr std::array<std::string_view, 8> kKinds{"promote", "split",      "rollback", "pause",
+                                                 "resume",  "quarantine", "release",  "drain"};
 constexpr std::uint32_t kAll = 100;  // parts of a version that takes everything
 
 std::string known_versions(const AppRow& row) {
@@ -62,6 +62,15 @@ void set_weights(App& app, const AppRow& row, std::vector<Weight> weights) {
         app.rollout.weights.empty() ? accepting(row) : std::move(app.rollout.weights);
     app.rollout.weights = std::move(weights);
     for (const Weight& w : app.rollout.weights) release(app.rollout, w.version);
+}
+
+void quarantine(App& app, const AppRow& row, const std::string& version) {
+    std::vector<Weight> rest = app.rollout.weights;
+    std::erase_if(rest, [&](const Weight& w) { return w.version == version; });
+    set_weights(app, row, std::move(rest));
+    auto& list = app.rollout.quarantine;
+    std::erase(list, version);
+    list.insert(std::upper_bound(list.begin(), list.end(), version), version);
 }
 
 // The version that accepted before the newest that does now.
@@ -125,23 +134,31 @@ Result<App> decide(const AppRow& row, const RolloutCommand& command) {
         case Kind::resume:
             rollout.paused = false;
             break;
-        case Kind::quarantine: {
+        case Kind::quarantine:
             if (!command.force && !row.facts(command.version)) return unknown(row, command.version);
-            std::vector<Weight> rest = rollout.weights;
-            std::erase_if(rest, [&](const Weight& w) { return w.version == command.version; });
-            set_weights(app, row, std::move(rest));
-            release(rollout, command.version);
-            rollout.quarantine.insert(std::upper_bound(rollout.quarantine.begin(),
-                                                       rollout.quarantine.end(), command.version),
-                                      command.version);
+            quarantine(app, row, command.version);
             break;
-        }
         case Kind::release:
             if (!rollout.quarantined(command.version)) {
                 return Error{Errc::not_found,
                              "version " + in_quotes(command.version) + " is not in quarantine"};
             }
             release(rollout, command.version);
+            break;
+        case Kind::drain:
+            if (command.version.empty() && !command.deadline) {
+                return Error{Errc::invalid,
+                             "a drain needs a version, a time within which it ends, or both"};
+            }
+            if (!command.version.empty()) {
+                if (!row.facts(command.version)) return unknown(row, command.version);
+                quarantine(app, row, command.version);
+            }
+            if (command.deadline) {
+                rollout.drain_deadline = *command.deadline;
+                rollout.notify_at = command.notify_at;
+                rollout.hard = command.hard;
+            }
             break;
     }
     return validated(std::move(app));

@@ -20,11 +20,16 @@ struct RolloutCommand {
         resume,      // the end of a pause
         quarantine,  // `version` takes no new clients, whatever else is said
         release,     // of a quarantine
+        drain,       // by when sessions of draining versions end; `version` becomes one of them
     };
     Kind kind = Kind::promote;
     std::string version;
     std::vector<Weight> weights;
     bool force = false;  // also a version of which no instance is known yet
+    // drain: Unix seconds; 0: never. Without it the deadline stays as it is.
+    std::optional<std::uint64_t> deadline = std::nullopt;
+    std::uint64_t notify_at = 0;  // Unix seconds; 0: at once
+    bool hard = false;            // what is left at the deadline is cut
     std::string author;
 };
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "registry/duration.h"
 #include "registry/json_members.h"
 #include "registry/token.h"
 
@@ -174,8 +175,9 @@ class AppBody final : public Members {
 
 class CommandBody final : public Members {
   public:
-    explicit CommandBody(std::string_view body) : Members(body) {}
+    CommandBody(std::string_view body, std::uint64_t now_s) : Members(body), now_s_(now_s) {}
     RolloutCommand command;
+    bool has_drain = false;  // a field of drain alone
     bool has_version = false;
     bool has_weights = false;
 
@@ -191,8 +193,28 @@ class CommandBody final : public Members {
         }
         if (field == "author") return set_text(field, value, command.author);
         if (field == "force") return set_flag(field, value, command.force);
-        return unknown_field(field, "version, weights, author, force");
+        has_drain = has_drain || field == "within" || field == "notify_in" || field == "hard";
+        if (field == "within" && value == "never") {
+            command.deadline = 0;
+            return std::nullopt;
+        }
+        if (field == "within") return set_moment(field, value, command.deadline.emplace());
+        if (field == "notify_in") return set_moment(field, value, command.notify_at);
+        if (field == "hard") return set_flag(field, value, command.hard);
+        return unknown_field(field, "version, weights, author, force, within, notify_in, hard");
     }
+
+    // A duration from now on.
+    Problem set_moment(std::string_view field, const Json& value, std::uint64_t& out) const {
+        std::string text;
+        if (Problem p = set_text(field, value, text)) return p;
+        const auto duration = parse_duration(text);
+        if (!duration) return invalid(std::string{field} + ": " + duration.error().message);
+        out = now_s_ + ((static_cast<std::uint64_t>(duration->count()) + 999) / 1000);
+        return std::nullopt;
+    }
+
+    std::uint64_t now_s_;
 };
 
 class HeartbeatBody final : public Members {
@@ -288,10 +310,11 @@ Result<App> parse_app(std::string_view name, std::string_view body) {
     return validated(std::move(reader.app));
 }
 
-Result<RolloutCommand> parse_command(RolloutCommand::Kind kind, std::string_view body) {
+Result<RolloutCommand> parse_command(RolloutCommand::Kind kind, std::string_view body,
+                                     std::uint64_t now_s) {
     using Kind = RolloutCommand::Kind;
     if (body.size() > kMaxBody) return detail::body_too_large(body.size(), kMaxBody);
-    CommandBody reader{or_empty(body)};
+    CommandBody reader{or_empty(body), now_s};
     if (Problem p = reader.read()) return *std::move(p);
     reader.command.kind = kind;
     const bool names_one =
@@ -305,6 +328,13 @@ Result<RolloutCommand> parse_command(RolloutCommand::Kind kind, std::string_view
     }
     if (kind != Kind::split && reader.has_weights) {
         return invalid("field 'weights' is for split, not for " + std::string{name(kind)});
+    }
+    if (kind != Kind::drain && reader.has_drain) {
+        return invalid("within, notify_in and hard are for drain, not for " +
+                       std::string{name(kind)});
+    }
+    if (kind == Kind::drain && reader.has_drain && !reader.command.deadline) {
+        return invalid("field 'within' is missing: notify_in and hard belong to a deadline");
     }
     return std::move(reader.command);
 }

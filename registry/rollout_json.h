@@ -28,9 +28,10 @@ void append_rollout(std::string& out, const Rollout& rollout);
 [[nodiscard]] Result<App> parse_app(std::string_view name, std::string_view body);
 
 // promote, rollback, quarantine and release: {"version"}; split: {"weights": {version: parts}};
-// all: "author", "force". An empty body counts as {}.
-[[nodiscard]] Result<RolloutCommand> parse_command(RolloutCommand::Kind kind,
-                                                   std::string_view body);
+// drain: {"version", "within": "30m" or "never", "notify_in": "20m", "hard": bool}, counted from
+// `now_s`, Unix seconds by the cluster's clock; all: "author", "force". An empty body counts as {}.
+[[nodiscard]] Result<RolloutCommand> parse_command(RolloutCommand::Kind kind, std::string_view body,
+                                                   std::uint64_t now_s);
 
 [[nodiscard]] Result<Heartbeat> parse_heartbeat(std::string_view body);
 

@@ -299,17 +299,12 @@ void delete_app_version(Api& api, const ExchangePtr& exchange) {
     if (force) {
         const std::uint64_t until =
             api.cluster_ms() / 1000 + static_cast<std::uint64_t>(deadline->count() + 999) / 1000;
-        decision->make = [version = *version, until](const AppRow& row) -> Result<App> {
-            RolloutCommand out;
-            out.kind = RolloutCommand::Kind::quarantine;
-            out.version = version;
-            auto app = registry::decide(row, out);
-            if (!app) return app.error();
-            App cut = std::move(app).value();
-            cut.rollout.drain_deadline = until;
-            cut.rollout.hard = true;
-            return registry::validated(std::move(cut));
-        };
+        RolloutCommand out;
+        out.kind = RolloutCommand::Kind::drain;
+        out.version = *version;
+        out.deadline = until;
+        out.hard = true;
+        decision->make = [out](const AppRow& row) { return registry::decide(row, out); };
     } else {
         decision->make = [version = *version](const AppRow& row) {
             return registry::without_version(row, version);
@@ -328,7 +323,7 @@ void post_decision(Api& api, const ExchangePtr& exchange) {
     const auto kind = registry::command_of(verb);
     CHECK(kind.has_value());  // the router knows them, too
     const auto name = name_in(path, kApps, '/' + std::string{verb});
-    auto parsed = registry::parse_command(*kind, request.body);
+    auto parsed = registry::parse_command(*kind, request.body, api.cluster_ms() / 1000);
     if (!parsed) return exchange->send(problem(parsed.error()));
     decide_by(api, exchange, name, [what = *std::move(parsed)](const AppRow& row) {
         return registry::decide(row, what);

@@ -48,6 +48,7 @@ constexpr std::array kRoutes{
     Route{Method::post, "/v1/apps/*/resume", post_decision},
     Route{Method::post, "/v1/apps/*/quarantine", post_decision},
     Route{Method::post, "/v1/apps/*/release", post_decision},
+    Route{Method::post, "/v1/apps/*/drain", post_decision},
     Route{Method::get, "/v1/events", get_events},
     Route{Method::get, "/v1/nodes", get_nodes},
     Route{Method::get, "/v1/status", get_status},

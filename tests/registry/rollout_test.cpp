@@ -101,6 +101,43 @@ TEST(Commands, QuarantineTakesAVersionOutUntilItIsReleased) {
                 HasSubstr("not in quarantine"));
 }
 
+TEST(Commands, ADrainTakesAVersionOutAndSaysWhenItEnds) {
+    RolloutCommand drain = command(Kind::drain, "v2");
+    EXPECT_EQ(decide(row(two()), command(Kind::drain, "v9")).error().code, Errc::not_found);
+    EXPECT_EQ(decide(row(two()), command(Kind::drain)).error().code, Errc::invalid);
+    const auto out = decide(row(two()), drain);
+    ASSERT_TRUE(out.has_value()) << out.error().message;
+    EXPECT_TRUE(out->rollout.quarantined("v2"));
+    EXPECT_EQ(out->rollout.drain_deadline, 0U) << "as it was";
+    drain.version.clear();
+    drain.deadline = 5000;
+    drain.notify_at = 4000;
+    drain.hard = true;
+    const auto soon = decide(row(two()), drain);
+    ASSERT_TRUE(soon.has_value());
+    EXPECT_TRUE(soon->rollout.quarantine.empty());
+    EXPECT_EQ(soon->rollout.drain_deadline, 5000U);
+    EXPECT_EQ(soon->rollout.notify_at, 4000U);
+    EXPECT_TRUE(soon->rollout.hard);
+}
+
+TEST(Bodies, OfADrainCountFromNow) {
+    const auto parsed = parse_command(
+        Kind::drain, R"({"version":"v1","within":"30m","notify_in":"90s","hard":true})", 1000);
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+    EXPECT_EQ(parsed->deadline, 1000U + 1800U);
+    EXPECT_EQ(parsed->notify_at, 1090U);
+    EXPECT_TRUE(parsed->hard);
+    EXPECT_EQ(parse_command(Kind::drain, R"({"within":"never"})", 1000)->deadline, 0U);
+    const auto complaint = [](Kind kind, const char* body) {
+        return parse_command(kind, body, 1000).error().message;
+    };
+    EXPECT_THAT(complaint(Kind::drain, R"({"hard":true})"), HasSubstr("'within' is missing"));
+    EXPECT_THAT(complaint(Kind::drain, R"({"within":"soon"})"), HasSubstr("within: "));
+    EXPECT_THAT(complaint(Kind::promote, R"({"version":"v1","within":"1s"})"),
+                HasSubstr("for drain, not for promote"));
+}
+
 TEST(Commands, AVersionIsForgottenOnlyWhenNobodyNeedsIt) {
     const auto why = [](const std::vector<VersionFacts>& versions, std::string_view version) {
         const auto app = without_version(row(versions), version);
@@ -160,13 +197,13 @@ TEST(Bodies, MistakesAreNamed) {
     EXPECT_THAT(app(R"({"policy": {"pick": "best"}})"), HasSubstr("must be spread or packed"));
     EXPECT_THAT(app("[]"), HasSubstr("JSON object"));
     const auto command = [](Kind kind, const char* body) {
-        return parse_command(kind, body).error().message;
+        return parse_command(kind, body, 1000).error().message;
     };
     EXPECT_THAT(command(Kind::promote, ""), HasSubstr("'version' is missing"));
     EXPECT_THAT(command(Kind::split, "{}"), HasSubstr("'weights' is missing"));
     EXPECT_THAT(command(Kind::promote, R"({"version":"v1","weights":{}})"), HasSubstr("for split"));
-    EXPECT_TRUE(parse_command(Kind::rollback, ""));
-    EXPECT_TRUE(parse_command(Kind::pause, R"({"author":"ann"})"));
+    EXPECT_TRUE(parse_command(Kind::rollback, "", 1000));
+    EXPECT_TRUE(parse_command(Kind::pause, R"({"author":"ann"})", 1000));
 }
 
 TEST(Bodies, OfServersAreReadAsTheyAreSaid) {
