@@ -166,16 +166,19 @@ class Story {
                });
     }
 
-    // Every survivor says that the victim is gone, and so does its word for the server there.
+    // Every survivor says that the victim is gone, and so does its word for the server there,
+    // unless that has ended meanwhile.
     bool noticed() {
         const auto& nodes = cluster_.nodes();
         const std::string& name = nodes[victim_].name;
-        const std::string& address = cluster_.servers()[0].address;
+        DemoServer& server = cluster_.servers()[0];
+        const bool ended = !server.process.running();
         return std::all_of(nodes.begin(), nodes.end() - 1, [&](const DemoNode& node) {
             const auto member = node.look.nodes.find(name);
-            const auto instance = node.look.instances.find(address);
+            const auto instance = node.look.instances.find(server.address);
+            const bool listed = instance != node.look.instances.end();
             return member != node.look.nodes.end() && member->second.state == "dead" &&
-                   instance != node.look.instances.end() && instance->second.state == "unreachable";
+                   (ended || (listed && instance->second.state == "unreachable"));
         });
     }
 
