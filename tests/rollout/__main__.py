@@ -11,7 +11,7 @@ import time
 import traceback
 
 from .stories import STORIES
-from .world import World, binaries_work
+from .world import World, problem_with
 
 
 def tell(story, world, took, problem):
@@ -63,14 +63,19 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep the logs of what passes, too")
     parser.add_argument("--binaries", type=pathlib.Path, metavar="DIR",
                         default=os.environ.get("HEARSAY_BUILD"))
+    parser.add_argument("--hearsay", type=pathlib.Path, metavar="FILE",
+                        help="another agent than that of DIR, such as one with a planted bug")
     parser.add_argument("--directory", default=os.environ.get("TMPDIR", "/var/tmp"),
                         help="where their data and logs go (/var/tmp)")
     given = parser.parse_args()
     unknown = set(given.stories) - set(STORIES)
     if unknown:
         parser.error(f"no story {', '.join(sorted(unknown))}: one of {', '.join(STORIES)}")
-    given.binaries = pathlib.Path(given.binaries or "build/release").resolve()
-    if problem := binaries_work(given.binaries):
+    folder = pathlib.Path(given.binaries or "build/release").resolve()
+    given.binaries = {name: folder / name for name in ("hearsay", "arena", "arena-bots")}
+    if given.hearsay:
+        given.binaries["hearsay"] = given.hearsay.resolve()
+    if problem := problem_with(given.binaries):
         parser.error(problem)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = [story for story in given.stories or STORIES if not run(story, given)]

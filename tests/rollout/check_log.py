@@ -2,6 +2,7 @@
 """Checks what clients lived through, from their logs alone: one line per finding, then a summary.
 
     check_log.py LOG... [--no-new v1=UNIX_MS] [--killed INCARNATION] [--capacity N] [--seats N]
+                        [--stopped]
 
 Exit code 1 on any finding. Knows nothing of Hearsay's code; examples/arena/README.md describes the
 lines. A log may be cut off in the middle (a client that was killed) only in its last line.
@@ -30,9 +31,10 @@ class Session:
 
 
 class Checker:
-    def __init__(self, no_new=None, killed=(), capacity=None, seats=None):
+    def __init__(self, no_new=None, killed=(), capacity=None, seats=None, stopped=False):
         self.no_new = dict(no_new or {})
         self.killed, self.capacity, self.seats = set(killed), capacity, seats
+        self.stopped = stopped
         self.sessions = collections.defaultdict(Session)
         self.findings = []
         self.counts = collections.Counter()
@@ -188,7 +190,9 @@ class Checker:
         for at in list(self.over_since):
             self.settle(at, self.last_ms + SETTLE_MS)
         for name, session in self.sessions.items():
-            if session.state != "over":
+            if session.state == "new" and self.stopped:
+                self.counts["never seated"] += 1
+            elif session.state != "over":
                 self.find("no end", f"{name}: its log ends while it is {session.state}")
         if self.seats is not None and self.most_total != self.seats:
             self.find("seats", f"at most {self.most_total} sessions at a time, not {self.seats}")
@@ -237,10 +241,12 @@ def main(argv=None):
                         help="a life of a server that the test ended")
     parser.add_argument("--capacity", type=int, help="seats of each server")
     parser.add_argument("--seats", type=int, help="so many sessions have to be seated at a time")
+    parser.add_argument("--stopped", action="store_true",
+                        help="the clients were told to leave: some may not have had a seat yet")
     given = parser.parse_args(argv)
     no_new = {version: int(ms) for version, _, ms in (x.partition("=") for x in given.no_new)}
     findings, counts = check(given.logs, no_new=no_new, killed=given.killed,
-                             capacity=given.capacity, seats=given.seats)
+                             capacity=given.capacity, seats=given.seats, stopped=given.stopped)
     shown = collections.Counter()
     for kind, text in findings:
         shown[kind] += 1

@@ -165,6 +165,8 @@ class CheckLog(unittest.TestCase):
         self.fails("no end", Log().joins("a").loses("a"))
         self.fails("no end", Log().add("a", "asked", "node=n1 outcome=full"))
         self.passes(Log().add("a", "asked", "node=n1 outcome=full").add("a", "nowhere"))
+        self.passes(Log().add("a", "asked", "node=n1 outcome=full"), "--stopped")
+        self.fails("no end", Log().joins("a").loses("a"), "--stopped")
 
     def test_events_that_cannot_follow_each_other(self):
         self.fails("order", Log().joins("a").joins("a").leaves("a", 0))

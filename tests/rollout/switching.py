@@ -35,10 +35,12 @@ def promote(w, version, seats, at):
 
 
 def sides_part(w, few, many):
-    """Until the larger side counts the others as gone, and the smaller one, which does not judge a
-    majority, hears nothing of it."""
-    wait(lambda: all(n.agreement().get("nodes") == len(many) for n in many) and
-         all(n.agreement().get("unheard") == len(many) for n in few), "both sides noticed", 60)
+    """Until the larger side counts the others as gone, and the smaller one hears nothing of it; a
+    small minority does not judge the rest."""
+    def noticed():
+        return all(n.agreement().get("nodes") == len(many) for n in many) and \
+            all((a := n.agreement()) and a["nodes"] - a["unheard"] == len(few) for n in few)
+    wait(noticed, "both sides noticed", 60)
     w.say(f"{len(few)} nodes are cut off from {len(many)}")
 
 
@@ -76,6 +78,7 @@ def main(w):
     survivors = w.running()
     wait(lambda: all(n.agreement().get("nodes") == len(survivors) for n in survivors),
          "the others count them as gone", 60)
+    last(w, w.size(2, 10), "three nodes stay away")
     for node in victims:
         node.start()
     wait(w.together, "all nodes hear each other again", 60)

@@ -10,7 +10,7 @@ import time
 
 from . import check_log
 from .network import Network
-from .processes import APP, Bots, Node, Server
+from .processes import Bots, Node, Server
 
 FIRST_PORT = 9100
 END_S = 20  # until clients that were told to leave have left
@@ -58,7 +58,7 @@ class World:
     # -- nodes
     def add_node(self, environment=None, start=True):
         seeds = self.nodes[:2]  # two ways in, so that either of them may be killed
-        node = Node(self.directory, self.network, self.binaries / "hearsay", seeds, environment)
+        node = Node(self.directory, self.network, self.binaries["hearsay"], seeds, environment)
         if len(self.nodes) == 1:
             self.nodes[0].seeds.append(node)
         self.nodes.append(node)
@@ -85,7 +85,7 @@ class World:
         fresh = []
         for node in nodes:
             port = FIRST_PORT + len(self.servers)
-            fresh.append(Server(self.directory, self.binaries / "arena", node, version, port,
+            fresh.append(Server(self.directory, self.binaries["arena"], node, version, port,
                                 capacity))
             self.servers.append(fresh[-1].start())
         wait(lambda: all(server.is_up() for server in fresh), f"the servers of {version} are up")
@@ -100,10 +100,11 @@ class World:
         server.kill()
 
     # -- clients
-    def add_bots(self, nodes, sessions, rate, least, most, every="1s", flags=()):
-        bots = Bots(self.directory, self.binaries / "arena-bots", f"bots-{len(self.bots)}")
+    def add_bots(self, nodes, sessions, rate, least, most, flags=()):
+        bots = Bots(self.directory, self.binaries["arena-bots"], f"bots-{len(self.bots)}")
         self.bots.append(bots)
         self.say(f"{sessions} clients, {rate} per second, {least} to {most} each")
+        every = self.size("250ms", "1s")
         return bots.start(nodes, sessions, rate, least, most, self.seed, every, flags)
 
     def end_bots(self):
@@ -159,7 +160,8 @@ class World:
     def check(self, **rules):
         """What the clients' logs say."""
         findings, counts = check_log.check([bots.events for bots in self.bots],
-                                           no_new=self.no_new, killed=self.killed, **rules)
+                                           no_new=self.no_new, killed=self.killed,
+                                           stopped=True, **rules)
         kinds = collections.Counter(kind for kind, _ in findings)
         told = collections.Counter()
         for kind, text in findings:
@@ -199,12 +201,10 @@ class World:
             yield process.name, process.last_words()
 
 
-def binaries_work(binaries):
-    for name in ("hearsay", "arena", "arena-bots"):
-        if not (binaries / name).exists():
-            return f"{binaries / name} is missing: ninja -C {binaries} {name}"
-    ran = subprocess.run([binaries / "hearsay", "--version"], capture_output=True, check=False)
-    return None if ran.returncode == 0 else f"{binaries / 'hearsay'} does not run"
-
-
-__all__ = ["APP", "World", "wait", "binaries_work"]
+def problem_with(binaries):
+    """Why these programs cannot be run; None if they can."""
+    for name, path in binaries.items():
+        if not path.exists():
+            return f"{path} is missing: ninja -C {path.parent} {name}"
+    ran = subprocess.run([binaries["hearsay"], "--version"], capture_output=True, check=False)
+    return None if ran.returncode == 0 else f"{binaries['hearsay']} does not run"
