@@ -1,4 +1,5 @@
-# One image: the hearsay binary, the libraries it links, and nothing that builds it.
+# One image: hearsay, the sample server and its clients that `hearsay demo` is about, the libraries
+# they link, and nothing that builds them.
 FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY scripts/lib.sh scripts/setup scripts/
@@ -8,11 +9,13 @@ COPY gossip gossip
 COPY registry registry
 COPY sim sim
 COPY node node
+COPY clients clients
+COPY examples examples
 RUN cmake --preset release -DBUILD_TESTING=OFF \
-    && ninja -C build/release hearsay \
-    && strip build/release/hearsay
+    && ninja -C build/release hearsay arena arena-bots \
+    && cd build/release && strip hearsay arena arena-bots
 # The packages that own the shared libraries, so that the final stage needs no list of its own.
-RUN ldd build/release/hearsay | awk '$3 ~ /^\// { print $3 }' \
+RUN ldd build/release/hearsay build/release/arena build/release/arena-bots | awk '$3 ~ /^\// { print $3 }' \
     | while read -r library; do dpkg -S "*/$(basename "$(realpath "$library")")"; done \
     | cut -d: -f1 | sort -u > runtime-packages
 
@@ -24,7 +27,8 @@ RUN apt-get update -qq \
     && apt-get clean && rm -rf /var/lib/apt/lists/* /tmp/runtime-packages \
     && useradd --system --no-create-home hearsay \
     && install -d -o hearsay -g hearsay /data
-COPY --from=build /src/build/release/hearsay /usr/local/bin/
+COPY --from=build /src/build/release/hearsay /src/build/release/arena /src/build/release/arena-bots \
+    /usr/local/bin/
 USER hearsay
 VOLUME /data
 # 7700: HTTP. 7701: gossip, datagrams and streams.

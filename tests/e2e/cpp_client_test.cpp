@@ -102,6 +102,69 @@ TEST_F(CppClient, ANodeThatRestartsFindsItsServerAgain) {
     EXPECT_EQ(one.sessions(), 2U);
 }
 
+TEST_F(CppClient, WhoHasASessionComesBackWhileTheNodeIsDownAndNobodyElse) {
+    hearsay::Server one(options("10.0.0.1:1", "v1"));
+    one.start();
+    const auto ann = one.seat(place().ticket);
+    const auto ben = one.seat(place().ticket);
+    ASSERT_TRUE(ann && ben);
+    agent_.process().kill();
+    one.lose(ann.session);
+    one.lose(ben.session);
+    EXPECT_TRUE(one.resume(ann.token).returning);
+    EXPECT_TRUE(one.resume(ben.token).returning);
+    EXPECT_EQ(one.sessions(), 2U);
+    EXPECT_THROW((void)one.seat("any"), hearsay::Unreachable);
+    one.end(ann.session);
+    EXPECT_THROW((void)one.resume(ann.token), hearsay::Unreachable);
+    agent_.start();
+    ASSERT_TRUE(eventually([&] { return agent_.answers(); }));
+    EXPECT_EQ(one.resume(ann.token).verdict, "invalid") << "that session is over";
+    EXPECT_EQ(one.sessions(), 1U);
+}
+
+TEST_F(CppClient, ARestartedNodeGivesNoSeatAwayTwice) {
+    hearsay::Server one(options("10.0.0.1:1", "v1"));
+    one.start();
+    ASSERT_TRUE(one.seat(place().ticket, "ann"));
+    ASSERT_TRUE(one.seat(place().ticket, "ben"));
+    one.end("ann");
+    one.end("ben");
+    agent_.process().kill();  // it counts from the beginning
+    agent_.start();
+    ASSERT_TRUE(eventually([&] {
+        try {
+            return one.seat(place().ticket, "cid").verdict == "accepted";
+        } catch (const hearsay::Unreachable&) {
+            return false;
+        }
+    }));
+    ASSERT_TRUE(one.seat(place().ticket, "dora"));
+    ASSERT_TRUE(eventually([&] { return place().outcome == "full"; }));
+    one.end("cid");
+    one.end("dora");
+    hearsay::Server two(options("10.0.0.2:1", "v2"));
+    two.start();
+    EXPECT_TRUE(eventually([&] { return one.closed(); })) << "all that it let in was counted";
+}
+
+TEST_F(CppClient, AConnectionIsKeptAndFoundAgain) {
+    hearsay::Server one(options("10.0.0.1:1", "v1"));
+    one.start();
+    hearsay::Node node(agent_.url(), 1s);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(node.place("arena").address, "10.0.0.1:1");
+    agent_.process().kill();
+    EXPECT_THROW((void)node.place("arena"), hearsay::Unreachable);
+    agent_.start();
+    ASSERT_TRUE(eventually([&] {
+        try {
+            return node.place("arena").outcome == "go";
+        } catch (const hearsay::Unreachable&) {
+            return false;
+        }
+    }));
+}
+
 TEST_F(CppClient, WhatIsWrongIsSaid) {
     hearsay::Server wrong(options("http://10.0.0.1", "v1"));
     EXPECT_THROW(wrong.start(), hearsay::Refused);

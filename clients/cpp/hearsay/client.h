@@ -8,10 +8,11 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <list>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -36,6 +37,9 @@
 //
 //     auto place = hearsay::place("http://10.0.0.1:7700", "arena", {.client = "ann"});
 //     place.address, place.ticket               // if (!place): place.outcome says why
+//
+// One that asks often keeps its connection: hearsay::Node node("http://10.0.0.1:7700"), and then
+// node.place("arena", {.client = "ann"}).
 namespace hearsay {
 
 // No node answered, or none that could be understood.
@@ -72,11 +76,18 @@ inline std::string escaped(const std::string& text) {
     return out;
 }
 
-inline Answer call(const std::string& node, const std::string& method, const std::string& target,
-                   const json& body = {}) {
-    httplib::Client client(node);
-    client.set_connection_timeout(5);
-    client.set_read_timeout(5);
+constexpr std::chrono::milliseconds kPatience{5000};  // for one answer
+
+inline void limit(httplib::Client& client, std::chrono::milliseconds patience) {
+    const auto seconds = static_cast<std::time_t>(patience.count() / 1000);
+    const auto micros = static_cast<std::time_t>(patience.count() % 1000 * 1000);
+    client.set_connection_timeout(seconds, micros);
+    client.set_read_timeout(seconds, micros);
+    client.set_write_timeout(seconds, micros);
+}
+
+inline Answer call(httplib::Client& client, const std::string& node, const std::string& method,
+                   const std::string& target, const json& body = {}) {
     httplib::Request request;
     request.method = method;
     request.path = target;
@@ -91,6 +102,13 @@ inline Answer call(const std::string& node, const std::string& method, const std
     json parsed = json::parse(result->body, nullptr, false);
     if (!parsed.is_object()) throw Unreachable(node + " does not answer as a Hearsay node");
     return {result->status, std::move(parsed)};
+}
+
+inline Answer call(const std::string& node, const std::string& method, const std::string& target,
+                   const json& body = {}) {
+    httplib::Client client(node);
+    limit(client, kPatience);
+    return call(client, node, method, target, body);
 }
 
 inline std::string text(const json& body, const char* member) {
@@ -123,33 +141,54 @@ struct Place {
     }
 };
 
-// Throws Unreachable, and Refused for a question that makes no sense.
+// A node to ask often: the connection is kept. For one thread at a time.
+class Node {
+  public:
+    explicit Node(std::string url, std::chrono::milliseconds patience = detail::kPatience)
+        : url_(std::move(url)), client_(url_) {
+        detail::limit(client_, patience);
+        client_.set_keep_alive(true);
+        client_.set_tcp_nodelay(true);  // else each request on a kept connection takes 40 ms
+    }
+
+    // Throws Unreachable, and Refused for a question that makes no sense.
+    Place place(const std::string& app, const PlaceOptions& options = {}) {
+        std::string target = "/v1/apps/" + detail::escaped(app) + "/endpoint";
+        char separator = '?';
+        const auto add = [&](const char* name, const std::string& value) {
+            if (value.empty()) return;
+            target += separator + std::string{name} + '=' + detail::escaped(value);
+            separator = '&';
+        };
+        add("client", options.client);
+        add("token", options.token);
+        add("protocol", options.protocol);
+        const detail::Answer answer = detail::call(client_, url_, "GET", target);
+        if (answer.status == 400) throw Refused(detail::text(answer.body, "error"));
+        Place place;
+        place.outcome = detail::text(answer.body, "outcome");
+        place.reason = detail::text(answer.body, "reason");
+        place.session = detail::text(answer.body, "session");
+        place.address = detail::text(answer.body, "address");
+        place.version = detail::text(answer.body, "version");
+        place.candidates = answer.body.value("candidates", nlohmann::json::array());
+        if (!place.candidates.empty()) {
+            place.version = detail::text(place.candidates[0], "version");
+            place.ticket = detail::text(place.candidates[0], "ticket");
+        }
+        return place;
+    }
+    [[nodiscard]] const std::string& url() const { return url_; }
+
+  private:
+    std::string url_;
+    httplib::Client client_;
+};
+
+// Asks once.
 inline Place place(const std::string& node, const std::string& app,
                    const PlaceOptions& options = {}) {
-    std::string target = "/v1/apps/" + detail::escaped(app) + "/endpoint";
-    char separator = '?';
-    const auto add = [&](const char* name, const std::string& value) {
-        if (value.empty()) return;
-        target += separator + std::string{name} + '=' + detail::escaped(value);
-        separator = '&';
-    };
-    add("client", options.client);
-    add("token", options.token);
-    add("protocol", options.protocol);
-    const detail::Answer answer = detail::call(node, "GET", target);
-    if (answer.status == 400) throw Refused(detail::text(answer.body, "error"));
-    Place place;
-    place.outcome = detail::text(answer.body, "outcome");
-    place.reason = detail::text(answer.body, "reason");
-    place.session = detail::text(answer.body, "session");
-    place.address = detail::text(answer.body, "address");
-    place.version = detail::text(answer.body, "version");
-    place.candidates = answer.body.value("candidates", nlohmann::json::array());
-    if (!place.candidates.empty()) {
-        place.version = detail::text(place.candidates[0], "version");
-        place.ticket = detail::text(place.candidates[0], "ticket");
-    }
-    return place;
+    return Node(node).place(app, options);
 }
 
 // ---- servers
@@ -205,39 +244,54 @@ class Server {
     }
 
     struct Seated {
-        std::string verdict;  // accepted, full, draining, moved, spent, stale, not_ready, invalid
+        // accepted, full, draining, moved, spent, stale, not_ready, or invalid: neither a ticket
+        // for this server nor the token of a session that it has
+        std::string verdict;
         std::string session;
         std::string token;  // for the client
         bool returning = false;
         explicit operator bool() const { return verdict == "accepted"; }
     };
     // A new client, with its ticket. `session`: what it is to be called; else a name is drawn.
+    // Throws Unreachable.
     Seated seat(const std::string& ticket, const std::string& session = "") {
         return redeem({{"ticket", ticket}, {"session", session}});
     }
-    // One that comes back, with its token.
-    Seated resume(const std::string& token) { return redeem({{"token", token}}); }
+    // One that comes back, with its token. Who has one of ours needs no node; it is asked when the
+    // token is old, for a new one. Throws Unreachable for what only the node can tell.
+    Seated resume(const std::string& token) {
+        if (const auto seated = welcome_back(token, kYouth)) return *seated;
+        try {
+            return redeem({{"token", token}});
+        } catch (const Unreachable&) {
+            if (const auto seated = welcome_back(token, std::nullopt)) return *seated;
+            throw;
+        }
+    }
     // Its connection broke, and it may come back: its seat is kept until end().
     void lose(const std::string& session) {
         change([&] {
-            if (here_.erase(session) > 0) lost_.insert(session);
+            const auto found = sessions_.find(session);
+            if (found != sessions_.end()) found->second.here = false;
         });
     }
     // Its session is over, or may no longer be resumed.
     void end(const std::string& session) {
-        change([&] {
-            here_.erase(session);
-            lost_.erase(session);
-        });
+        change([&] { sessions_.erase(session); });
     }
 
     [[nodiscard]] std::size_t sessions() const {
         const std::lock_guard lock{mutex_};
-        return here_.size() + lost_.size();
+        return sessions_.size();
     }
     [[nodiscard]] std::string instruction() const {  // open, standby, draining or close
         const std::lock_guard lock{mutex_};
         return instruction_;
+    }
+    // Unix seconds at which draining is to be over; 0: whenever the last session ends.
+    [[nodiscard]] std::uint64_t until() const {
+        const std::lock_guard lock{mutex_};
+        return until_;
     }
     // Fenced: nobody is here, and nobody will be sent.
     [[nodiscard]] bool closed() const { return closed_.load(); }
@@ -245,8 +299,22 @@ class Server {
 
   private:
     using json = nlohmann::json;
+    using Clock = std::chrono::steady_clock;
     static constexpr unsigned kBeatsPerLease = 3;                 // two may be lost
     static constexpr std::chrono::milliseconds kLeastPause{100};  // however often sessions change
+    static constexpr std::chrono::milliseconds kRetry{500};       // of a node that is away
+    static constexpr std::chrono::minutes kYouth{60};  // of a token; the node's live for a day
+
+    struct Session {
+        bool here = true;  // else its connection broke
+        std::string token;
+        Clock::time_point issued;
+    };
+    struct State {
+        json body;
+        std::uint64_t seq;
+        std::uint64_t book;
+    };
 
     [[nodiscard]] std::string path(const char* what = "") const {
         return "/v1/instances/" + detail::escaped(options_.address) + what;
@@ -260,12 +328,21 @@ class Server {
         }
         wake_.notify_all();
     }
-    [[nodiscard]] json state() const {
+    [[nodiscard]] State state() const {
         const std::lock_guard lock{mutex_};
-        return {{"sessions", here_.size()},
-                {"resuming", lost_.size()},
-                {"seq", std::to_string(seq_)},
-                {"incarnation", options_.incarnation}};
+        const auto lost = std::count_if(sessions_.begin(), sessions_.end(),
+                                        [](const auto& each) { return !each.second.here; });
+        const auto resuming = static_cast<std::size_t>(lost);
+        // A redemption under way is a session that we have not counted yet, and its number is
+        // above what had been counted when it began.
+        std::uint64_t seq = seq_;
+        for (const std::uint64_t begun : redeeming_) seq = std::min(seq, begun);
+        return {{{"sessions", sessions_.size() - resuming},
+                 {"resuming", resuming},
+                 {"seq", std::to_string(seq)},
+                 {"incarnation", options_.incarnation}},
+                seq,
+                book_};
     }
     void enroll() {
         const detail::Answer answer = detail::call(options_.node, "PUT", path(),
@@ -279,16 +356,35 @@ class Server {
         if (answer.status != 200) throw Refused(detail::text(answer.body, "error"));
     }
     void beat() {
-        const detail::Answer answer =
-            detail::call(options_.node, "POST", path("/heartbeat"), state());
-        if (answer.status == 404) return enroll();  // the node has lost us, or is another one
+        State told = state();
+        detail::Answer answer = detail::call(options_.node, "POST", path("/heartbeat"), told.body);
+        if (answer.status == 404) {  // the node has lost us, or is another one
+            enroll();
+            told = state();
+            answer = detail::call(options_.node, "POST", path("/heartbeat"), told.body);
+        }
         if (answer.status != 200) throw Refused(detail::text(answer.body, "error"));
+        {
+            const std::lock_guard lock{mutex_};
+            const std::uint64_t seq = std::stoull('0' + detail::text(answer.body, "seq"));
+            if (seq < told.seq && told.book == book_) begin_book(seq);
+            const auto until = answer.body.find("until");
+            const bool known = until != answer.body.end() && until->is_number_unsigned();
+            until_ = known ? until->get<std::uint64_t>() : 0;
+        }
         obey(detail::text(answer.body, "instruction"));
+    }
+    // The node has restarted, and counts from the beginning. Requires the lock.
+    void begin_book(std::uint64_t seq) {
+        ++book_;
+        seq_ = seq;
+        for (std::uint64_t& begun : redeeming_) begun = 0;
     }
     void obey(std::string said) {
         if (said == "close" && !closed_) {
             // Granted only if nobody has come meanwhile.
-            closed_ = detail::call(options_.node, "POST", path("/fence"), state()).status == 200;
+            const json body = state().body;
+            closed_ = detail::call(options_.node, "POST", path("/fence"), body).status == 200;
             if (!closed_) said = "draining";
         }
         bool other = false;
@@ -299,38 +395,84 @@ class Server {
         }
         if (other && options_.on_instruction) options_.on_instruction(said);
     }
+    std::optional<Seated> welcome_back(const std::string& token,
+                                       std::optional<std::chrono::minutes> youth) {
+        std::optional<Seated> seated;
+        change([&] {
+            for (auto& [name, session] : sessions_) {
+                if (session.token != token) continue;
+                if (youth && Clock::now() - session.issued > *youth) return;
+                session.here = true;
+                seated = Seated{"accepted", name, token, true};
+                return;
+            }
+        });
+        return seated;
+    }
     Seated redeem(const json& body) {
-        const detail::Answer answer = detail::call(options_.node, "POST", path("/redeem"), body);
+        std::list<std::uint64_t>::iterator begun;
+        {
+            const std::lock_guard lock{mutex_};
+            begun = redeeming_.insert(redeeming_.end(), seq_);
+        }
+        Seated seated;
+        try {
+            const detail::Answer answer =
+                detail::call(options_.node, "POST", path("/redeem"), body);
+            change([&] {
+                seated = judged(answer, *begun);
+                redeeming_.erase(begun);
+            });
+        } catch (...) {
+            change([&] { redeeming_.erase(begun); });
+            throw;
+        }
+        return seated;
+    }
+    // What the node's answer means for us. `begun`: what had been counted before. Requires the
+    // lock.
+    Seated judged(const detail::Answer& answer, std::uint64_t begun) {
         Seated seated;
         seated.verdict = detail::text(answer.body, "verdict");
+        if (answer.status == 403) seated.verdict = "invalid";
         if (answer.status != 200) {
-            if (seated.verdict.empty()) seated.verdict = "invalid";
+            // Without a verdict it is the node that is not ready: it has lost us, or is busy. The
+            // heartbeat that follows puts it right.
+            if (seated.verdict.empty()) {
+                seated.verdict = answer.status == 400 ? "invalid" : "not_ready";
+            }
             return seated;
         }
         seated.session = detail::text(answer.body, "session");
         seated.token = detail::text(answer.body, "token");
         seated.returning = answer.body.value("returning", false);
-        change([&] {
-            if (!seated.returning) {
-                seq_ = std::max<std::uint64_t>(seq_, std::stoull(detail::text(answer.body, "seq")));
-            }
-            here_.insert(seated.session);
-            lost_.erase(seated.session);
-        });
+        if (seated.returning && !sessions_.contains(seated.session)) {
+            return {"invalid", "", "", false};  // it is over: end() was called
+        }
+        if (!seated.returning) {
+            const std::uint64_t seq = std::stoull('0' + detail::text(answer.body, "seq"));
+            if (seq <= begun) begin_book(seq);
+            seq_ = std::max(seq_, seq);
+        }
+        sessions_[seated.session] = {true, seated.token, Clock::now()};
         return seated;
     }
     void run() {
         const std::chrono::milliseconds period{options_.ttl_s * 1000 / kBeatsPerLease};
         std::unique_lock lock{mutex_};
+        bool told = true;
         while (!stopping_) {
-            wake_.wait_for(lock, period, [this] { return stopping_ || changed_; });
+            wake_.wait_for(lock, told ? period : std::min(period, kRetry),
+                           [&] { return stopping_ || (told && changed_); });
             changed_ = false;
             if (stopping_) return;
             lock.unlock();
             try {
                 beat();
+                told = true;
             } catch (const std::runtime_error&) {
                 // The node is away or restarts: it is told again, and the lease decides.
+                told = false;
             }
             lock.lock();
             wake_.wait_for(lock, kLeastPause, [this] { return stopping_; });
@@ -342,9 +484,11 @@ class Server {
     std::atomic<bool> closed_{false};
     mutable std::mutex mutex_;  // of what follows
     std::condition_variable wake_;
-    std::set<std::string> here_;
-    std::set<std::string> lost_;
-    std::uint64_t seq_ = 0;
+    std::map<std::string, Session> sessions_;
+    std::uint64_t seq_ = 0;               // the last acceptance that we have counted
+    std::uint64_t book_ = 0;              // how often the node has begun to count anew
+    std::list<std::uint64_t> redeeming_;  // seq_ at the beginning of each redemption under way
+    std::uint64_t until_ = 0;
     std::string instruction_ = "standby";
     bool changed_ = false;
     bool stopping_ = false;
