@@ -32,7 +32,11 @@ def tell(story, world, took, problem):
 def run(story, given):
     directory = tempfile.mkdtemp(prefix=f"hearsay-rollout-{story}-", dir=given.directory)
     began, problem = time.monotonic(), None
-    world = World(directory, given.binaries, given.seed, given.full)
+    try:
+        world = World(directory, given.binaries, given.seed, given.full)
+    except (RuntimeError, OSError) as error:
+        print(f"{story}: FAILED: {error}")
+        return False
     try:
         STORIES[story](world)
     except (TimeoutError, RuntimeError, OSError, KeyError, IndexError, TypeError) as error:

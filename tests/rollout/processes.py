@@ -165,7 +165,8 @@ class Bots(Process):
         return self.launch(argv)
 
     def read(self):
-        """Takes in what has been logged since; counts by event, (event, version) and more."""
+        """Takes in what has been logged since; counts by event, (event, version), (event, node)
+        and (event, outcome)."""
         try:
             with open(self.events, "rb") as log:
                 log.seek(self.offset)
@@ -178,7 +179,8 @@ class Bots(Process):
             words = line.decode().split()
             keys = dict(word.split("=", 1) for word in words[1:] if "=" in word)
             event = keys.get("event")
-            for key in (event, (event, keys.get("version")), (event, keys.get("node"))):
+            for key in (event, (event, keys.get("version")), (event, keys.get("node")),
+                        (event, keys.get("outcome"))):
                 self.counts[key] = self.counts.get(key, 0) + 1
                 self.last_ms[key] = int(words[0])
             if event in ("left", "gone", "dismissed"):
