@@ -51,7 +51,7 @@ def run(story, given):
     finally:
         world.close()
     good = tell(story, world, time.monotonic() - began, problem)
-    if good and not given.keep:
+    if given.keep == "none" or good and given.keep == "failed":
         shutil.rmtree(directory, ignore_errors=True)
     else:
         print(f"        everything that they said: {directory}")
@@ -64,7 +64,8 @@ def main():
                         help=f"of {', '.join(STORIES)}; all of them if none is given")
     parser.add_argument("--full", action="store_true", help="the figures of the design: long")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", action="store_true", help="keep the logs of what passes, too")
+    parser.add_argument("--keep", choices=("all", "failed", "none"), default="failed",
+                        help="whose logs to keep (failed)")
     parser.add_argument("--binaries", type=pathlib.Path, metavar="DIR",
                         default=os.environ.get("HEARSAY_BUILD"))
     parser.add_argument("--hearsay", type=pathlib.Path, metavar="FILE",

@@ -11,7 +11,7 @@ FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
 def last(w, seconds, what):
     """Trouble of a given length."""
-    w.say(f"{what} for {seconds} s")
+    w.say(f"{what} for {seconds:.0f} s")
     end = time.monotonic() + seconds
     wait(lambda: time.monotonic() > end, what, seconds + 5)
 
