@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "node/http/exchange.h"
@@ -38,10 +39,12 @@ struct Api {
     std::shared_ptr<Attachments> attachments;
     std::unique_ptr<SeatCache> seats;
     std::unique_ptr<registry::SeatBook> seat_book;  // for the core thread alone
-    // When all live nodes were first known to follow an epoch of an app; for the core thread alone.
+    // When all live nodes were first known to follow an epoch of an app, and who these were: who
+    // comes back from behind a partition was told later. For the core thread alone.
     struct Acked {
         std::uint64_t epoch = 0;
         std::uint64_t at_s = 0;
+        std::set<gossip::NodeId> nodes = {};
     };
     std::map<std::string, Acked> acked;
 

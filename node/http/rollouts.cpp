@@ -1,5 +1,6 @@
 #include <functional>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "node/activity.h"
@@ -154,6 +155,15 @@ void submit(const DecisionPtr& d) {
     if (!queued) d->exchange->send(busy());
 }
 
+std::set<gossip::NodeId> live_nodes(const Api& api) {
+    std::set<gossip::NodeId> ids;
+    const ViewPtr view = api.view();
+    for (const registry::NodeRow& node : view->nodes()) {
+        if (node.state <= gossip::MemberState::suspect) ids.insert(node.id);
+    }
+    return ids;
+}
+
 // `"agreement":{..},"watermark":..`: how many live nodes follow the same plan, and from when on no
 // ticket of an earlier epoch can be valid any more (Unix seconds; null while somebody has not
 // heard).
@@ -162,11 +172,14 @@ std::string agreement_json(Api& api, const AppRow& row, const CoreStatus& others
     append_agreement(out, others.agreement);
     out += R"(,"watermark":)";
     const bool all = others.agreement.unheard == 0 && others.oldest_epoch >= row.epoch;
-    if (!all) return out + "null";
+    std::set<gossip::NodeId> live = live_nodes(api);
+    // Other numbers: somebody has come or gone since they were asked.
+    if (!all || live.size() != others.agreement.nodes) return out + "null";
     Api::Acked& acked = api.acked[row.app.name];
-    if (acked.epoch != row.epoch || acked.at_s == 0) {
-        acked = {row.epoch, api.cluster_ms() / 1000 + 1};
-    }
+    if (acked.epoch != row.epoch) acked = {row.epoch, 0};
+    const std::size_t before = acked.nodes.size();
+    acked.nodes.merge(live);
+    if (acked.nodes.size() > before) acked.at_s = api.cluster_ms() / 1000 + 1;
     registry::append_number(out, acked.at_s + row.app.policy.ticket_ttl_s);
     return out;
 }
