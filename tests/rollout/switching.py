@@ -62,13 +62,15 @@ def main(w):
     promote(w, "v2", seats, many[0])
     wait(lambda: all(n.roles().get("v2") == "accepting" for n in many), "v2 on one side")
     sides_part(w, few, many)
-    if w.full:
-        last(w, 60 - (time.monotonic() - parted), "the partition lasts on,")
+    early = wait(lambda: many[0].app(census=True).get("watermark"), "one side's watermark")
+    w.say(f"the watermark of one side is {early - time.time():.1f} s from now")
+    # The other side does not know of it, and goes on naming v1.
+    last(w, max(early - time.time() + 1, w.size(0, 60) - (time.monotonic() - parted)),
+         "the partition lasts on,")
     w.network.heal()
     wait(w.together, "all nodes hear each other again", 60)
     w.say(f"healed after {time.monotonic() - parted:.1f} s")
-    w.watermark("v2", "v1")
-
+    w.watermark("v2", "v1", many[0])  # the other side named v1 until now
     left = bots.seated("v1")
     w.bar("sessions of v1 when v3 is promoted", ">= 1", left, left >= 1)
     promote(w, "v3", seats, w.nodes[1])

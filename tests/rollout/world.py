@@ -116,10 +116,10 @@ class World:
             self.bar(f"exit code of {bots.name}", "0", bots.code, bots.code == 0)
 
     # -- decisions
-    def watermark(self, version, replaced, seconds=90):
+    def watermark(self, version, replaced, node=None, seconds=90):
         """From now on counts the latest moment at which anybody may join the replaced version: all
         nodes have acked the decision, and the last ticket from before has expired."""
-        node = self.running()[0]
+        node = node or self.running()[0]
 
         def known():
             app = node.app(census=True)
