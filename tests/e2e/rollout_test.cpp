@@ -314,6 +314,28 @@ TEST_F(Rollout, TicketsOfAnotherKeyAreWorthNothing) {
     EXPECT_TRUE(contains(missing.err, "cannot be read")) << missing.err;
 }
 
+TEST_F(Rollout, TheWatermarkWaitsForWhoHeardLater) {
+    cluster_.restart(0);
+    ASSERT_TRUE(eventually([&] { return cluster_[0].answers(); })) << cluster_.logs();
+    GameServer one{cluster_[0].url(), "10.0.0.1:7777", "v1", 5};
+    ASSERT_TRUE(one.start());
+    ASSERT_EQ(decide(cluster_[0], "promote", {{"version", "v1"}}).status, 200);
+    const auto watermark = [&] {
+        const json app = cluster_[0].get("/v1/apps/arena");
+        return app.at("watermark").is_number() ? app.at("watermark").get<std::int64_t>() : 0;
+    };
+    ASSERT_TRUE(eventually([&] { return watermark() > 0; }));
+    const std::int64_t alone = watermark();
+    const std::int64_t then = test::unix_now() + 2;
+    ASSERT_TRUE(eventually([&] { return test::unix_now() >= then; }));
+    EXPECT_EQ(watermark(), alone) << "nobody has come";
+
+    cluster_.restart(1);  // its tickets may be of any epoch until it has heard of this one
+    ASSERT_TRUE(cluster_.agree()) << cluster_.logs();
+    ASSERT_TRUE(eventually([&] { return watermark() > 0; }));
+    EXPECT_GE(watermark(), alone + 2);
+}
+
 TEST_F(Rollout, ScriptsCanWait) {
     ASSERT_TRUE(cluster_.start()) << cluster_.logs();
     const auto run = [&](std::vector<std::string> arguments) {

@@ -137,17 +137,37 @@ TEST(WatermarksTest, BeginWhenTheLastOneFollows) {
     row.app.name = "chat";
     row.epoch = 5;
     gossip::Polled others;
+    others.nodes = 2;
     others.unheard = 1;
     others.oldest_epoch = 5;
-    EXPECT_EQ(marks.at(row, others, 1'000'500), std::nullopt) << "somebody is silent";
+    const std::set<gossip::NodeId> two{testing::kAlice, testing::kBob};
+    EXPECT_EQ(marks.at(row, others, two, 1'000'500), std::nullopt) << "somebody is silent";
     others.unheard = 0;
     others.oldest_epoch = 4;
-    EXPECT_EQ(marks.at(row, others, 1'000'500), std::nullopt) << "somebody is behind";
+    EXPECT_EQ(marks.at(row, others, two, 1'000'500), std::nullopt) << "somebody is behind";
     others.oldest_epoch = 5;
-    EXPECT_EQ(marks.at(row, others, 1'000'500), 1001 + kDefaultTicketTtl);
-    EXPECT_EQ(marks.at(row, others, 2'000'500), 1001 + kDefaultTicketTtl) << "it stays";
+    EXPECT_EQ(marks.at(row, others, {testing::kBob}, 1'000'500), std::nullopt)
+        << "somebody has gone since they were asked";
+    EXPECT_EQ(marks.at(row, others, two, 1'000'500), 1001 + kDefaultTicketTtl);
+    EXPECT_EQ(marks.at(row, others, two, 2'000'500), 1001 + kDefaultTicketTtl) << "it stays";
     row.epoch = others.oldest_epoch = 6;
-    EXPECT_EQ(marks.at(row, others, 2'000'500), 2001 + kDefaultTicketTtl);
+    EXPECT_EQ(marks.at(row, others, two, 2'000'500), 2001 + kDefaultTicketTtl);
+}
+
+TEST(WatermarksTest, MoveWhenANodeComesBackThatWasToldLater) {
+    Watermarks marks;
+    AppRow row;
+    row.app.name = "chat";
+    row.epoch = 5;
+    gossip::Polled others;
+    others.nodes = 1;
+    others.oldest_epoch = 5;
+    EXPECT_EQ(marks.at(row, others, {testing::kAlice}, 1'000'500), 1001 + kDefaultTicketTtl);
+    others.nodes = 2;
+    EXPECT_EQ(marks.at(row, others, {testing::kAlice, testing::kBob}, 1'060'500),
+              1061 + kDefaultTicketTtl);
+    others.nodes = 1;
+    EXPECT_EQ(marks.at(row, others, {testing::kBob}, 1'090'500), 1061 + kDefaultTicketTtl);
 }
 
 }  // namespace
