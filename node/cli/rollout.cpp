@@ -108,6 +108,9 @@ std::optional<json> body_of(const RolloutOptions& o) {
     if (!o.version.empty()) body["version"] = o.version;
     if (!o.author.empty()) body["author"] = o.author;
     if (o.force) body["force"] = true;
+    if (!o.within.empty()) body["within"] = o.within;
+    if (!o.notify_in.empty()) body["notify_in"] = o.notify_in;
+    if (o.hard) body["hard"] = true;
     if (o.verb != "split") return body;
     const auto weights = weights_of(o.weights);
     if (!weights) return std::nullopt;

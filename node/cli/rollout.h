@@ -8,7 +8,7 @@
 namespace node::cli {
 
 struct RolloutOptions {
-    std::string verb;  // promote, split, rollback, pause, resume, quarantine, release
+    std::string verb;  // promote, split, rollback, pause, resume, quarantine, release, drain
     std::string app;
     std::string version;               // of those that are about one
     std::vector<std::string> weights;  // of split: "v1=80"
@@ -16,6 +16,9 @@ struct RolloutOptions {
     std::string author;
     bool dry_run = false;
     bool force = false;
+    std::string within;     // of drain: a duration, or never; empty: as it is
+    std::string notify_in;  // of drain
+    bool hard = false;      // of drain
 };
 
 // All apps, or what is decided about one and what follows for each of its versions.

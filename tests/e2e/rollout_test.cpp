@@ -275,6 +275,13 @@ TEST_F(Rollout, TheCommandLineDecidesAndShows) {
     EXPECT_EQ(run({"rollout", "promote", "arena", "v9"}).code, kNotFound);
     EXPECT_EQ(run({"rollout", "split", "arena", "v1"}).code, 2);
 
+    EXPECT_EQ(run({"rollout", "drain", "arena"}).code, 2);
+    const Ran by = run({"rollout", "drain", "arena", "--within", "2h", "--hard"});
+    EXPECT_TRUE(contains(by.out, "draining sessions end by ")) << by.out << by.err;
+    EXPECT_TRUE(contains(by.out, "or are cut")) << by.out;
+    const Ran never = run({"rollout", "drain", "arena", "--within", "never"});
+    EXPECT_FALSE(contains(never.out, "end by ")) << never.out << never.err;
+
     const Ran apps = run({"apps"});
     EXPECT_TRUE(contains(apps.out, "v2, v1")) << apps.out;
     const Ran shown = run({"rollout", "status", "arena"});
