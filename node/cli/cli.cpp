@@ -122,14 +122,12 @@ void add_inspection(Program& program) {
 }
 
 void add_demo(Program& program) {
-    CLI::App* demo = add(
-        program, "demo",
-        "Runs a cluster on this machine and rolls out a new version of a game under its players,\n"
-        "kills a node on the way and shows that nobody is cut off. Needs arena and arena-bots\n"
-        "beside this program.",
-        "  hearsay demo\n"
-        "  hearsay demo --nodes 9\n"
-        "  hearsay demo --nodes 5 --for 20s\n");
+    CLI::App* demo =
+        add(program, "demo",
+            "Rolls out a new version of a game under its players, on a cluster of this machine.",
+            "  hearsay demo\n"
+            "  hearsay demo --nodes 9\n"
+            "  hearsay demo --nodes 5 --for 20s\n");
     auto& texts = program.texts;
     demo->add_option("--nodes", texts.demo.nodes, "how many nodes, 3 to 20 (5)")
         ->check(CLI::Range(cli::DemoOptions::kMinNodes, cli::DemoOptions::kMaxNodes))
