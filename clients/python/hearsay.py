@@ -107,12 +107,14 @@ class Server:
         self.incarnation = incarnation or time.time_ns() // 1_000_000
         self.registration = {"app_name": app, "version": version, "capacity": capacity, "ttl": ttl,
                              "incarnation": self.incarnation, "metadata": metadata or {}}
-        self.instruction = "standby"  # open, standby, draining or close
+        # open, standby, draining, cut (the time is up: end what is left) or close
+        self.instruction = "standby"
         self.closed = threading.Event()  # fenced: nobody is here, and nobody will be sent
         self._on_instruction = on_instruction
         self._lock = threading.Lock()  # of what follows
         self._sessions = {}  # by name: (here, token, when it was given out)
         self._seq = 0  # the last acceptance that we have counted
+        self._epoch = "0"  # of the decision that we follow
         self._book = 0  # how often the node has begun to count anew
         self._redeeming = []  # [_seq at the beginning] of each redemption under way
         self._changed = threading.Event()
@@ -226,7 +228,7 @@ class Server:
             # above what had been counted when it began.
             seq = min([self._seq, *(begun[0] for begun in self._redeeming)])
             state = {"sessions": here, "resuming": len(self._sessions) - here, "seq": str(seq),
-                     "incarnation": self.incarnation}
+                     "acked_epoch": self._epoch, "incarnation": self.incarnation}
             return state, seq, self._book
 
     def _beat(self):
@@ -245,7 +247,11 @@ class Server:
             elif seq > self._seq and book == self._book and not self._redeeming:
                 self._seq = seq  # of these we never got the answer: nobody is seated by them
                 self._changed.set()
-        self._obey(answer["instruction"])
+            if self._epoch != answer["epoch"]:
+                self._epoch = answer["epoch"]
+                self._changed.set()
+        cut = answer.get("cut") and self.sessions() > 0
+        self._obey("cut" if cut else answer["instruction"])
 
     def _obey(self, instruction):
         if instruction == "close":

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace arena {
 namespace {
@@ -251,6 +252,15 @@ void Arena::instructed(const std::string& instruction) {
         for (const auto& [name, session] : sessions_) {
             if (session.link) session.link->send(notice);
         }
+    }
+    if (instruction == "cut") {
+        std::vector<std::string> names;
+        for (const auto& [name, session] : sessions_) {
+            if (session.link)
+                session.link->send_last(to_line(Bye{"the time of this version is up"}));
+            names.push_back(name);
+        }
+        for (const std::string& name : names) finish(name, "cut");
     }
     if (!server_.closed()) return;
     note("closed");

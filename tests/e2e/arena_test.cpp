@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/support/cluster.h"
@@ -121,13 +122,43 @@ TEST_F(ArenaTest, ARolloutCutsNobodyOff) {
     std::uint64_t last_left_one = 0;
     for (const BotEvent& e : events) {
         if (e.event == "joined") versions.insert(e.at("version"));
-        if (e.event == "joined" && e.ms > drained_by) {
+        // Who was let in at the last moment says so a little later.
+        if (e.event == "joined" && e.ms > drained_by + 500) {
             EXPECT_EQ(e.at("version"), "v2");
         }
         if (e.event == "left" && e.at("version") == "v1") last_left_one = e.ms;
     }
     EXPECT_EQ(versions, (std::set<std::string>{"v1", "v2"}));
     EXPECT_GT(last_left_one, drained_by) << "v1 kept its players while it drained";
+}
+
+TEST_F(ArenaTest, AHardDeadlineEndsWhatIsLeft) {
+    auto one = server(test::next_address(), "v1", 0, {"--ttl", "1s"});
+    ASSERT_TRUE(everywhere("v1", "accepting")) << story();
+    auto players = bots({"--sessions", "5", "--rate", "100", "--min", "60s", "--max", "60s"});
+    ASSERT_TRUE(seen("joined", 5)) << story();
+    auto two = server(test::next_address(), "v2", 1, {"--ttl", "1s"});
+    ASSERT_TRUE(everywhere("v2", "accepting")) << story();
+    const auto drain = [&](const char* body) {
+        return cluster_[2]
+            .client()
+            .send({.method = "POST", .target = "/v1/apps/arena/drain", .body = body})
+            .status;
+    };
+    ASSERT_EQ(drain(R"({"version": "v1", "within": "1h"})"), 200);
+    ASSERT_TRUE(eventually([&] {
+        const json app = cluster_[2].get("/v1/apps/arena?census=0");
+        return std::all_of(app.at("versions").begin(), app.at("versions").end(),
+                           [](const json& v) { return v.at("acked") == 1; });
+    })) << "every server knows of the decision\n"
+        << cluster_[2].get("/v1/apps/arena");
+    EXPECT_EQ(count(bot_events(log()), "dismissed"), 0) << story();
+    ASSERT_EQ(drain(R"({"within": "1s", "hard": true})"), 200);
+    ASSERT_TRUE(seen("dismissed", 5)) << story();
+    EXPECT_EQ(one.wait(10s), 0) << "cut, it is empty, fenced and ends\n" << story();
+    EXPECT_TRUE(two.running());
+    players.signal(SIGTERM);
+    players.wait(10s);
 }
 
 TEST_F(ArenaTest, ALostNetworkBringsEveryoneBackToTheSameSession) {

@@ -67,11 +67,7 @@ inline std::string escaped(const std::string& text) {
         const auto byte = static_cast<unsigned char>(c);
         const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
                            (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' || c == '~';
-        if (plain) {
-            out += c;
-        } else {
-            out += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
-        }
+        out += plain ? std::string{c} : std::string{'%', kHex[byte >> 4U], kHex[byte & 15U]};
     }
     return out;
 }
@@ -79,11 +75,9 @@ inline std::string escaped(const std::string& text) {
 constexpr std::chrono::milliseconds kPatience{5000};  // for one answer
 
 inline void limit(httplib::Client& client, std::chrono::milliseconds patience) {
-    const auto seconds = static_cast<std::time_t>(patience.count() / 1000);
-    const auto micros = static_cast<std::time_t>(patience.count() % 1000 * 1000);
-    client.set_connection_timeout(seconds, micros);
-    client.set_read_timeout(seconds, micros);
-    client.set_write_timeout(seconds, micros);
+    client.set_connection_timeout(patience);
+    client.set_read_timeout(patience);
+    client.set_write_timeout(patience);
 }
 
 inline Answer call(httplib::Client& client, const std::string& node, const std::string& method,
@@ -290,7 +284,8 @@ class Server {
         const std::lock_guard lock{mutex_};
         return sessions_.size();
     }
-    [[nodiscard]] std::string instruction() const {  // open, standby, draining or close
+    // open, standby, draining, cut (the time is up: end what is left) or close.
+    [[nodiscard]] std::string instruction() const {
         const std::lock_guard lock{mutex_};
         return instruction_;
     }
@@ -345,6 +340,7 @@ class Server {
         return {{{"sessions", sessions_.size() - resuming},
                  {"resuming", resuming},
                  {"seq", std::to_string(seq)},
+                 {"acked_epoch", epoch_},
                  {"incarnation", options_.incarnation}},
                 seq,
                 book_};
@@ -379,8 +375,11 @@ class Server {
             }
             const json until = answer.body.value("until", json());
             until_ = until.is_number_unsigned() ? until.get<std::uint64_t>() : 0;
+            const std::string epoch = detail::text(answer.body, "epoch");
+            if (!epoch.empty() && std::exchange(epoch_, epoch) != epoch) changed_ = true;
         }
-        obey(detail::text(answer.body, "instruction"));
+        const bool cut = answer.body.value("cut", false) && sessions() > 0;
+        obey(cut ? "cut" : detail::text(answer.body, "instruction"));
     }
     // The node has restarted, and counts from the beginning. Requires the lock.
     void begin_book(std::uint64_t seq) {
@@ -417,11 +416,10 @@ class Server {
         return seated;
     }
     Seated redeem(const json& body) {
-        std::list<std::uint64_t>::iterator begun;
-        {
+        const auto begun = [this] {
             const std::lock_guard lock{mutex_};
-            begun = redeeming_.insert(redeeming_.end(), seq_);
-        }
+            return redeeming_.insert(redeeming_.end(), seq_);
+        }();
         Seated seated;
         try {
             const auto answer = detail::call(options_.node, "POST", path("/redeem"), body);
@@ -491,6 +489,7 @@ class Server {
     std::uint64_t book_ = 0;              // how often the node has begun to count anew
     std::list<std::uint64_t> redeeming_;  // seq_ at the beginning of each redemption under way
     std::uint64_t until_ = 0;
+    std::string epoch_ = "0";  // of the decision that we follow
     std::string instruction_ = "standby";
     bool changed_ = false;
     bool stopping_ = false;
