@@ -1,6 +1,7 @@
 #include "node/cli/rollout.h"
 
 #include <charconv>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -70,14 +71,26 @@ std::string headline(const json& app) {
     return text + "\n";
 }
 
-// "5 of 5 nodes follow this plan", of an answer that says so.
+// From when on nobody can have a ticket of an earlier decision.
+std::string watermark(const json& app) {
+    const auto at = number_of(app, "watermark");
+    if (at == 0) return "watermark not yet: not every live node has said that it follows\n";
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto left = at - now.time_since_epoch().count();
+    return "watermark " + std::to_string(at) +
+           (left > 0 ? ", in " + std::to_string(left) + " s" : ", passed") +
+           ": then no ticket of an earlier decision is valid\n";
+}
+
+// "5 of 5 nodes follow this plan (its hash)", of an answer that says so.
 std::string agreement(const json& app) {
     const auto found = app.find("agreement");
     if (found == app.end() || !found->is_object()) return "";
     const std::string unheard = text_of(*found, "unheard");
     return text_of(*found, "agreeing") + " of " + text_of(*found, "nodes") +
-           " nodes follow this plan" +
-           (unheard.empty() || unheard == "0" ? "" : ", " + unheard + " did not answer") + "\n";
+           " nodes follow this plan (" + text_of(app, "plan") + ")" +
+           (unheard.empty() || unheard == "0" ? "" : ", " + unheard + " did not answer") + "\n" +
+           watermark(app);
 }
 
 void print_app(const json& app) {

@@ -285,7 +285,13 @@ TEST_F(Rollout, TheCommandLineDecidesAndShows) {
     const Ran apps = run({"apps"});
     EXPECT_TRUE(contains(apps.out, "v2, v1")) << apps.out;
     const Ran shown = run({"rollout", "status", "arena"});
-    EXPECT_TRUE(contains(shown.out, "1 of 1 nodes follow this plan")) << shown.out;
+    EXPECT_TRUE(contains(shown.out, "1 of 1 nodes follow this plan (" +
+                                        agent.get("/v1/apps/arena").value("plan", "") + ")"))
+        << shown.out;
+    EXPECT_TRUE(
+        contains(shown.out,
+                 "watermark " + std::to_string(agent.get("/v1/apps/arena").value("watermark", 0))))
+        << shown.out;
     const Ran why = run({"why", "10.0.0.2:7777"});
     EXPECT_TRUE(contains(why.out, "10.0.0.2:7777: open")) << why.out << why.err;
     EXPECT_TRUE(contains(why.out, "operators gave it a weight")) << why.out;
