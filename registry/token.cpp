@@ -95,7 +95,7 @@ std::string body_of(const Token& token) {
     return body;
 }
 
-// Of bytes whose signature is right: only another release could have written what does not parse.
+// Total: of any bytes.
 std::optional<Token> token_in(Bytes body) {
     gossip::Reader r{body};
     if (r.u8() != kCodec) return std::nullopt;
@@ -138,8 +138,17 @@ std::string_view trimmed(std::string_view line) {
 
 }  // namespace
 
-TokenKeys::TokenKeys(std::vector<TokenKey> keys) : keys_(std::move(keys)) {
+TokenKeys::TokenKeys(std::vector<TokenKey> keys) : TokenKeys(std::move(keys), {}) {}
+
+TokenKeys::TokenKeys(std::vector<TokenKey> keys,
+                     std::map<std::string, std::vector<TokenKey>> of_apps)
+    : keys_(std::move(keys)), of_apps_(of_apps.begin(), of_apps.end()) {
     CHECK(!keys_.empty());
+}
+
+const std::vector<TokenKey>& TokenKeys::keys_of(std::string_view app) const {
+    const auto own = of_apps_.find(app);
+    return own == of_apps_.end() ? keys_ : own->second;
 }
 
 TokenKeys TokenKeys::from_name(std::string_view cluster) {
@@ -148,26 +157,33 @@ TokenKeys TokenKeys::from_name(std::string_view cluster) {
 
 Result<TokenKeys> TokenKeys::parse(std::string_view text) {
     std::vector<TokenKey> keys;
+    std::map<std::string, std::vector<TokenKey>> of_apps;
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::size_t end = text.find('\n');
         const std::string_view line = trimmed(text.substr(0, end));
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
         if (line.empty()) continue;
-        const auto key = key_in(line);
+        const std::size_t gap = line.find_last_of(" \t");  // npos + 1 is 0
+        const auto key = key_in(line.substr(gap + 1));
         if (!key) {  // without the line: it may be nearly a key
             return Error{Errc::invalid, "line " + std::to_string(number) +
                                             " is no key: one has 64 hex digits, as `openssl rand "
-                                            "-hex 32` prints them"};
+                                            "-hex 32` prints them, alone or behind the name of "
+                                            "an app"};
         }
-        keys.push_back(*key);
+        const std::string_view app = gap == std::string_view::npos ? "" : line.substr(0, gap);
+        (app.empty() ? keys : of_apps[std::string{trimmed(app)}]).push_back(*key);
     }
-    if (keys.empty()) return Error{Errc::invalid, "there is no key in it: give one per line"};
-    return TokenKeys{std::move(keys)};
+    if (keys.empty()) {
+        return Error{Errc::invalid,
+                     "there is no key for all apps in it: give one per line, without a name"};
+    }
+    return TokenKeys{std::move(keys), std::move(of_apps)};
 }
 
 std::string TokenKeys::sign(const Token& token) const {
     std::string bytes = body_of(token);
-    const Mac mac = mac_of(keys_.front(), gossip::as_bytes(bytes));
+    const Mac mac = mac_of(keys_of(token.app).front(), gossip::as_bytes(bytes));
     bytes.append(mac.begin(), mac.end());
     return to_base64url(bytes);
 }
@@ -180,13 +196,15 @@ Result<Token> TokenKeys::verify(std::string_view text, std::uint64_t now_s) cons
     const Bytes whole = gossip::as_bytes(*bytes);
     const Bytes body = whole.first(whole.size() - std::tuple_size_v<Mac>);
     const Bytes said = whole.last(std::tuple_size_v<Mac>);
-    const bool ours = std::any_of(keys_.begin(), keys_.end(), [&](const TokenKey& key) {
+    // Whose keys count is said by the token itself; nothing else is believed before they do.
+    std::optional<Token> token = token_in(body);
+    if (!token) return foreign;
+    const std::vector<TokenKey>& keys = keys_of(token->app);
+    const bool ours = std::any_of(keys.begin(), keys.end(), [&](const TokenKey& key) {
         const Mac mac = mac_of(key, body);
         return CRYPTO_memcmp(mac.data(), said.data(), mac.size()) == 0;
     });
     if (!ours) return foreign;
-    std::optional<Token> token = token_in(body);
-    if (!token) return foreign;
     if (token->expires_s <= now_s) {
         return Error{Errc::unavailable,
                      "the token expired " + std::to_string(now_s - token->expires_s) + " s ago"};

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,11 +41,14 @@ constexpr std::size_t kMaxTokenText = 1024;  // of anything that parse() looks a
 class TokenKeys {
   public:
     explicit TokenKeys(std::vector<TokenKey> keys);
+    // Of apps that have keys of their own: with those alone their tokens are signed and verified.
+    TokenKeys(std::vector<TokenKey> keys, std::map<std::string, std::vector<TokenKey>> of_apps);
     // A key that everybody who knows the name of the cluster can compute. It keeps tokens of
     // different clusters apart, and no attacker out.
     [[nodiscard]] static TokenKeys from_name(std::string_view cluster);
     // A file's text: one key per line, 64 hex digits; empty lines and '#' to the end are ignored.
-    // invalid if a line is none, or there is none.
+    // With the name of an app before it, a key is that app's. invalid if a line is none, or there
+    // is none for all other apps.
     [[nodiscard]] static gossip::Result<TokenKeys> parse(std::string_view text);
 
     // base64url without padding: about 120 characters. HMAC-SHA256 over everything (RFC 2104).
@@ -53,7 +58,11 @@ class TokenKeys {
     [[nodiscard]] gossip::Result<Token> verify(std::string_view text, std::uint64_t now_s) const;
 
   private:
+    // Those of an app, or those of all that have none.
+    [[nodiscard]] const std::vector<TokenKey>& keys_of(std::string_view app) const;
+
     std::vector<TokenKey> keys_;
+    std::map<std::string, std::vector<TokenKey>, std::less<>> of_apps_;
 };
 
 }  // namespace registry

@@ -102,6 +102,27 @@ TEST(TokenKeyFile, HasAKeyPerLine) {
     EXPECT_FALSE(TokenKeys::parse(two)->verify(keys->sign(ticket()), kNow)) << "the first signs";
 }
 
+TEST(TokenKeyFile, AnAppMayHaveKeysOfItsOwn) {
+    const std::string all(64, 'a');
+    const std::string own(64, '7');
+    const std::string next(64, '8');
+    const auto keys = TokenKeys::parse(all + "\nchat\t" + next + "\nchat " + own + "\n");
+    ASSERT_TRUE(keys) << keys.error().message;
+    Token chat = ticket();
+    chat.app = "chat";
+    Token game = ticket();
+    game.app = "game";
+    const auto only = [](const std::string& key) { return *TokenKeys::parse(key); };
+    EXPECT_TRUE(keys->verify(only(next).sign(chat), kNow));
+    EXPECT_TRUE(keys->verify(only(own).sign(chat), kNow)) << "rotation is the same";
+    EXPECT_FALSE(keys->verify(only(all).sign(chat), kNow)) << "who holds the others' key";
+    EXPECT_TRUE(keys->verify(only(all).sign(game), kNow));
+    EXPECT_FALSE(keys->verify(only(own).sign(game), kNow));
+    EXPECT_TRUE(only(next).verify(keys->sign(chat), kNow)) << "the first signs";
+    EXPECT_TRUE(only(all).verify(keys->sign(game), kNow));
+    EXPECT_EQ(TokenKeys::parse("chat " + own).error().code, Errc::invalid);
+}
+
 TEST(TokenKeyFile, ErrorsNameTheLineAndNeverShowIt) {
     const auto refusal = [](const std::string& text) {
         const auto keys = TokenKeys::parse(text);
