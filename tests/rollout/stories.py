@@ -31,6 +31,7 @@ def reconnect(w):
     wait(lambda: bots.count("joined") == clients, "all clients are seated", 60)
     wait(lambda: bots.count("said") > 2 * clients, "and have played")
     asked.kill()
+    bots.signal(signal.SIGUSR2)  # the fresh node did not answer before: that is forgotten
     fresh.start()
     wait(lambda: fresh.ask("/v1/health")[0] == 200, "the new node answers", pause=.005)
     bots.signal(signal.SIGUSR1)
