@@ -26,6 +26,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude{
     {"registry", {"gossip", "registry"}},
     {"sim", {"gossip", "registry", "sim"}},
     {"node", {"gossip", "registry", "node"}},
+    {"clients", {"clients"}},               // a file to copy
+    {"examples", {"clients", "examples"}},  // what an outsider could write
 };
 
 // What would make a pure folder depend on the machine, the moment or the schedule.

@@ -31,6 +31,8 @@ NODE = "http://127.0.0.1:7700"
 TIMEOUT_S = 5.0
 BEATS_PER_LEASE = 3  # two may be lost
 LEAST_PAUSE_S = 0.2  # between heartbeats, however often sessions change
+RETRY_S = 0.5  # of a node that is away
+YOUTH_S = 3600.0  # of a token; the node's live for a day
 
 
 class Refused(Exception):
@@ -109,7 +111,10 @@ class Server:
         self.closed = threading.Event()  # fenced: nobody is here, and nobody will be sent
         self._on_instruction = on_instruction
         self._lock = threading.Lock()  # of what follows
-        self._here, self._lost, self._seq = set(), set(), 0
+        self._sessions = {}  # by name: (here, token, when it was given out)
+        self._seq = 0  # the last acceptance that we have counted
+        self._book = 0  # how often the node has begun to count anew
+        self._redeeming = []  # [_seq at the beginning] of each redemption under way
         self._changed = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -136,37 +141,42 @@ class Server:
 
     def seat(self, ticket="", token="", name=""):
         """Lets a client in that has come with a ticket, or back with its token."""
+        if token and (session := self._welcome_back(token, YOUTH_S)):
+            return session
         body = {"token": token} if token else {"ticket": ticket}
-        status, answer = call(self.node, "POST", self._path("/redeem"), {**body, "session": name})
-        if status != 200:
-            raise Refused(status, answer)
         with self._lock:
-            if not answer["returning"]:
-                self._seq = max(self._seq, int(answer["seq"]))
-            self._here.add(answer["session"])
-            self._lost.discard(answer["session"])
-        self._changed.set()
-        return Session(answer["session"], answer["token"], answer["returning"])
+            begun = [self._seq]
+            self._redeeming.append(begun)
+        try:
+            status, answer = call(self.node, "POST", self._path("/redeem"), {**body, "session": name})
+            with self._lock:
+                return self._judged(status, answer, begun[0])
+        except OSError:  # who has a token of ours needs no node
+            if token and (session := self._welcome_back(token, float("inf"))):
+                return session
+            raise
+        finally:
+            with self._lock:
+                self._redeeming = [each for each in self._redeeming if each is not begun]
+            self._changed.set()
 
     def lose(self, name):
         """Its connection broke, and it may come back: its seat is kept until end()."""
         with self._lock:
-            if name in self._here:
-                self._here.discard(name)
-                self._lost.add(name)
+            if name in self._sessions:
+                self._sessions[name] = (False, *self._sessions[name][1:])
         self._changed.set()
 
     def end(self, name):
         """Its session is over, or may no longer be resumed."""
         with self._lock:
-            self._here.discard(name)
-            self._lost.discard(name)
+            self._sessions.pop(name, None)
         self._changed.set()
 
     @property
     def sessions(self):
         with self._lock:
-            return len(self._here) + len(self._lost)
+            return len(self._sessions)
 
     def _path(self, what=""):
         return f"/v1/instances/{urllib.parse.quote(self.address, safe='')}{what}"
@@ -176,19 +186,66 @@ class Server:
         if status != 200:
             raise Refused(status, answer)
 
-    def _state(self):
+    def _welcome_back(self, token, youth_s):
         with self._lock:
-            return {"sessions": len(self._here), "resuming": len(self._lost), "seq": str(self._seq),
-                    "incarnation": self.incarnation}
+            for name, (_, known, issued) in self._sessions.items():
+                if known == token and time.monotonic() - issued <= youth_s:
+                    self._sessions[name] = (True, known, issued)
+                    self._changed.set()
+                    return Session(name, token, True)
+        return None
+
+    def _judged(self, status, answer, begun):
+        """What the node's answer means; `begun`: what had been counted before. With the lock."""
+        if status != 200:
+            raise Refused(status, answer)
+        name, token, returning = answer["session"], answer["token"], answer["returning"]
+        if returning and name not in self._sessions:
+            raise Refused(403, {"verdict": "invalid", "error": "that session is over"})
+        if not returning:
+            if int(answer["seq"]) <= begun:
+                self._begin_book(int(answer["seq"]))
+            self._seq = max(self._seq, int(answer["seq"]))
+        self._sessions[name] = (True, token, time.monotonic())
+        return Session(name, token, returning)
+
+    def _begin_book(self, seq):
+        """The node has restarted, and counts from the beginning. With the lock."""
+        self._book += 1
+        self._seq = seq
+        for begun in self._redeeming:
+            begun[0] = 0
+
+    def _state(self):
+        return self._counted()[0]
+
+    def _counted(self):
+        with self._lock:
+            here = sum(here for here, _, _ in self._sessions.values())
+            # A redemption under way is a session that we have not counted yet, and its number is
+            # above what had been counted when it began.
+            seq = min([self._seq, *(begun[0] for begun in self._redeeming)])
+            state = {"sessions": here, "resuming": len(self._sessions) - here, "seq": str(seq),
+                     "incarnation": self.incarnation}
+            return state, seq, self._book
 
     def _beat(self):
-        status, answer = call(self.node, "POST", self._path("/heartbeat"), self._state())
+        state, counted, book = self._counted()
+        status, answer = call(self.node, "POST", self._path("/heartbeat"), state)
         if status == 404:  # the node has lost us, or is another one
             self._register()
-        elif status != 200:
+            state, counted, book = self._counted()
+            status, answer = call(self.node, "POST", self._path("/heartbeat"), state)
+        if status != 200:
             raise Refused(status, answer)
-        else:
-            self._obey(answer["instruction"])
+        seq = int(answer["seq"])
+        with self._lock:
+            if seq < counted and book == self._book:
+                self._begin_book(seq)
+            elif seq > self._seq and book == self._book and not self._redeeming:
+                self._seq = seq  # of these we never got the answer: nobody is seated by them
+                self._changed.set()
+        self._obey(answer["instruction"])
 
     def _obey(self, instruction):
         if instruction == "close":
@@ -203,13 +260,18 @@ class Server:
             self.closed.set()
 
     def _run(self):
+        told = True
         while not self._stopped.is_set():
-            self._changed.wait(min(self.ttl / BEATS_PER_LEASE, 10))
+            if told:
+                self._changed.wait(min(self.ttl / BEATS_PER_LEASE, 10))
+            else:
+                self._stopped.wait(RETRY_S)
             self._changed.clear()
             if self._stopped.is_set():
                 return
             try:
                 self._beat()
+                told = True
             except (OSError, Refused):
-                pass  # the node is away or restarts: it is told again, and the lease decides
+                told = False  # the node is away or restarts: the lease decides meanwhile
             self._stopped.wait(LEAST_PAUSE_S)

@@ -336,7 +336,7 @@ void add_waiting(Program& program) {
 void add_demo(Program& program) {
     CLI::App* demo =
         add(program, "demo",
-            "Runs a cluster on this machine, kills one of its nodes and shows how it recovers.",
+            "Rolls out a new version of a game under its players, on a cluster of this machine.",
             "  hearsay demo\n"
             "  hearsay demo --nodes 9\n"
             "  hearsay demo --nodes 5 --for 20s\n");
@@ -352,7 +352,7 @@ void add_demo(Program& program) {
             const auto limit = parse_duration(texts.limit);
             if (!limit) return Error{Errc::invalid, "--for: " + limit.error().message};
             if (*limit < cli::DemoOptions::kMinLimit) {
-                return Error{Errc::invalid, "--for: the story takes at least 10s"};
+                return Error{Errc::invalid, "--for: the story takes at least 15s"};
             }
             texts.demo.limit = *limit;
         }

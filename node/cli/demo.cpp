@@ -20,11 +20,27 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPeriod = 100ms;     // between two looks
 constexpr milliseconds kPatience = 60s;     // for one step, when there is no limit
 constexpr milliseconds kLongestPause = 2s;  // for people, between two steps
+constexpr milliseconds kWhole = 50s;        // that sessions are planned for without a limit
 
 enum class Outcome { seen, missed, interrupted };
 
-// The demo's story, step by step. The last node is the victim; the first is the seed, and the one
-// whose view is shown.
+// How this program is called from where its user is.
+std::string own_name() {
+    const std::string path = std::filesystem::proximate(own_binary()).string();
+    return path.starts_with("..") ? own_binary().string() : path;
+}
+
+// How long the sessions are, so that the first version is empty well before the end.
+DemoPlay play_within(milliseconds whole) {
+    DemoPlay play;
+    play.arrival = whole / 10;
+    play.shortest = whole / 10;
+    play.longest = whole * 4 / 10;
+    return play;
+}
+
+// The demo's story, step by step. The last node is the victim, and the first version of the game
+// sits beside it; the first node is the seed, and the one whose view is shown.
 class Story {
   public:
     Story(DemoCluster& cluster, StopSignals& signals, const DemoOptions& options)
@@ -35,72 +51,142 @@ class Story {
           limit_(options.limit) {}
 
     Outcome tell() {
-        const std::string count = std::to_string(cluster_.nodes().size());
-        screen_.say("Starting " + count + " nodes, and an application at each of them.");
-        if (const auto o = until("all nodes agree", [this] { return whole(); });
-            o != Outcome::seen) {
-            return o;
+        for (const auto& step : {&Story::begin, &Story::second_version, &Story::promotion,
+                                 &Story::death, &Story::recovery, &Story::end_of_the_first}) {
+            if (const Outcome o = (this->*step)(); o != Outcome::seen) return o;
         }
-        screen_.say("All " + count + " nodes give the same list. See for yourself:");
-        invite();
-        if (pause() == Outcome::interrupted) return Outcome::interrupted;
-
-        const std::string victim = cluster_.nodes()[victim_].name;
-        screen_.say("Killing " + victim + " with SIGKILL: it cannot say goodbye.");
-        cluster_.kill_node(victim_);
-        if (const auto o = until("the others notice", [this] { return noticed(); });
-            o != Outcome::seen) {
-            return o;
-        }
-        screen_.say("Every other node lists the instance of " + victim + " as unreachable.");
-        if (pause() == Outcome::interrupted) return Outcome::interrupted;
-
-        screen_.say("Restarting " + victim + " on its old data.");
-        if (const auto problem = cluster_.start_node(victim_)) {
-            complain(problem->message);
-            return Outcome::missed;
-        }
-        const auto o = until("the cluster recovers", [this] { return whole(); });
-        if (o == Outcome::seen) {
-            screen_.say("Recovered: all " + count + " nodes give the same list again.");
-        }
-        return o;
+        return Outcome::seen;
     }
 
     // Shows the table until somebody stops us.
     void stay() {
-        screen_.say("The cluster stays up. Ctrl-C ends it.");
+        screen_.say("The cluster stays up, with its players. Ctrl-C ends it.");
         while (!stopped()) look();
     }
 
   private:
-    // Every node runs, knows all the others and every instance, and gives the list of the first.
+    Outcome begin() {
+        const std::string count = std::to_string(cluster_.nodes().size());
+        screen_.say("Starting " + count + " nodes, and a game server, arena v1, beside " +
+                    cluster_.nodes()[victim_].name + ".");
+        if (!started(cluster_.start_server("v1", victim_))) return Outcome::missed;
+        if (const auto o = until("all nodes agree", [this] { return whole(); });
+            o != Outcome::seen) {
+            return o;
+        }
+        if (!decided("v1")) return Outcome::missed;
+        const DemoPlay play = play_within(limit_.value_or(kWhole));
+        if (!started(cluster_.start_players(play))) return Outcome::missed;
+        const std::string players = std::to_string(play.players);
+        screen_.say("All " + count + " nodes give the same list. See for yourself:");
+        invite();
+        screen_.say(players +
+                    " players come. Each asks any node for a seat, and keeps its session.");
+        const auto o = until(players + " players are seated", [this, &play] {
+            return cluster_.counts().joined >= static_cast<int>(play.players);
+        });
+        return o == Outcome::seen ? pause() : o;
+    }
+
+    Outcome second_version() {
+        screen_.say("Starting arena v2 beside " + cluster_.nodes()[1].name +
+                    ". It waits: nobody has promoted it.");
+        if (!started(cluster_.start_server("v2", 1))) return Outcome::missed;
+        const auto o = until("v2 is up", [this] { return whole() && role_of("v2") == "warm"; });
+        return o == Outcome::seen ? pause() : o;
+    }
+
+    Outcome promotion() {
+        screen_.say("Promoting v2: " + own_name() + " rollout promote arena v2");
+        if (!decided("v2")) return Outcome::missed;
+        const auto o = until("new players come to v2", [this] {
+            const auto& joined = cluster_.counts().joined_by_version;
+            return role_of("v1") == "draining" && joined.contains("v2");
+        });
+        if (o != Outcome::seen) return o;
+        screen_.say("New players come to v2. Those of v1 stay where they are, until they leave.");
+        return pause();
+    }
+
+    Outcome death() {
+        const std::string victim = cluster_.nodes()[victim_].name;
+        screen_.say("Killing " + victim + ", the node of v1, with SIGKILL: it cannot say goodbye.");
+        cluster_.kill_node(victim_);
+        const auto o = until("the others notice", [this] { return noticed(); });
+        if (o != Outcome::seen) return o;
+        screen_.say("Every other node lists v1 as unreachable. Its players play on.");
+        return pause();
+    }
+
+    Outcome recovery() {
+        const std::string victim = cluster_.nodes()[victim_].name;
+        screen_.say("Restarting " + victim + " on its old data.");
+        if (!started(cluster_.start_node(victim_))) return Outcome::missed;
+        const auto o = until("the cluster recovers", [this] { return whole(); });
+        if (o == Outcome::seen) {
+            screen_.say("Recovered: all " + std::to_string(cluster_.nodes().size()) +
+                        " nodes give the same list again.");
+        }
+        return o;
+    }
+
+    Outcome end_of_the_first() {
+        DemoServer& first = cluster_.servers()[0];
+        const auto o = until("the last player leaves v1",
+                             [this, &first] { return !first.process.running() && whole(); });
+        if (o != Outcome::seen) return o;
+        screen_.say(
+            "The last player has left v1. It made sure that nobody is on the way, and ended.");
+        const BotCounts& counts = cluster_.counts();
+        screen_.say(std::to_string(counts.joined) + " sessions so far, " +
+                    std::to_string(counts.disconnects) + " disconnects.");
+        if (counts.disconnects == 0) return Outcome::seen;
+        complain("players were cut off, which should not happen");
+        return Outcome::missed;
+    }
+
+    // Every node runs, knows all the others, gives the list of the first, and lists every server
+    // that runs as up, and none that has ended. What others register here is their affair.
     bool whole() {
         const auto& nodes = cluster_.nodes();
         const Look& first = nodes[0].look;
-        const auto up = [](const auto& row) { return row.second.state == "up"; };
         const auto alive = [](const auto& row) { return row.second.state == "alive"; };
-        return first.instances.size() == cluster_.apps().size() &&
+        const auto right = [&first](DemoServer& server) {
+            const auto row = first.instances.find(server.address);
+            const bool up = row != first.instances.end() && row->second.state == "up";
+            return server.process.running() ? up : row == first.instances.end();
+        };
+        auto& servers = cluster_.servers();
+        return std::all_of(servers.begin(), servers.end(), right) &&
                std::all_of(nodes.begin(), nodes.end(), [&](const DemoNode& node) {
                    const Look& look = node.look;
                    return look.agreed(static_cast<unsigned>(nodes.size())) &&
                           look.instances == first.instances && look.nodes.size() == nodes.size() &&
-                          std::all_of(look.nodes.begin(), look.nodes.end(), alive) &&
-                          std::all_of(look.instances.begin(), look.instances.end(), up);
+                          std::all_of(look.nodes.begin(), look.nodes.end(), alive);
                });
     }
 
-    // Every survivor says that the victim is gone, and so does its word for the instance there.
+    // Every survivor says that the victim is gone, and so does its word for the server there,
+    // unless that has ended meanwhile.
     bool noticed() {
         const auto& nodes = cluster_.nodes();
         const std::string& name = nodes[victim_].name;
-        const std::string& address = cluster_.apps()[victim_].address;
+        DemoServer& server = cluster_.servers()[0];
+        const bool ended = !server.process.running();
         return std::all_of(nodes.begin(), nodes.end() - 1, [&](const DemoNode& node) {
             const auto member = node.look.nodes.find(name);
-            const auto instance = node.look.instances.find(address);
+            const auto instance = node.look.instances.find(server.address);
+            const bool listed = instance != node.look.instances.end();
             return member != node.look.nodes.end() && member->second.state == "dead" &&
-                   instance != node.look.instances.end() && instance->second.state == "unreachable";
+                   (ended || (listed && instance->second.state == "unreachable"));
         });
+    }
+
+    std::string role_of(const std::string& version) {
+        for (const SeenVersion& each : cluster_.versions()) {
+            if (each.version == version) return each.role;
+        }
+        return "";
     }
 
     // A nodes' list may lag behind another's for a moment: that is shown, not hidden.
@@ -130,7 +216,13 @@ class Story {
             picture.instances[address] = {instance.app, instance.version, instance.state,
                                           names[instance.owner]};
         }
+        for (const SeenVersion& v : cluster_.versions()) {
+            picture.versions.push_back({v.version, v.role, v.sessions, v.seats});
+        }
         picture.agreement = agreement();
+        const BotCounts& counts = cluster_.counts();
+        picture.players = std::to_string(counts.playing) + " players, " +
+                          std::to_string(counts.disconnects) + " disconnects";
         screen_.show(picture);
     }
 
@@ -163,9 +255,24 @@ class Story {
     }
 
     void invite() {
-        for (const auto& node : cluster_.nodes()) {
-            screen_.say("  curl -s http://" + node.http + "/registry/list");
-        }
+        const std::string& node = cluster_.nodes()[0].http;
+        const std::string& other = cluster_.nodes()[2].http;
+        const std::string hearsay = own_name();
+        screen_.say("  curl -s http://" + node + "/registry/list");
+        screen_.say("  curl -s http://" + other + "/registry/list");
+        screen_.say("  " + hearsay + " rollout status arena --node http://" + other);
+        screen_.say("  " + hearsay + " why " + cluster_.servers()[0].address + " --node http://" +
+                    other);
+    }
+
+    bool started(const std::optional<gossip::Error>& problem) {
+        if (problem) complain(problem->message);
+        return !problem;
+    }
+    bool decided(const std::string& version) {
+        const auto refusal = cluster_.promote(version);
+        if (refusal) complain(*refusal);
+        return !refusal;
     }
 
     // A closed stdout (`hearsay demo | head -3`) stops us like Ctrl-C.

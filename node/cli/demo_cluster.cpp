@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdint>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 namespace node::cli {
 namespace {
@@ -14,15 +15,27 @@ using namespace std::chrono_literals;
 
 constexpr const char* kHost = "127.0.0.1";
 constexpr auto kRequestLimit = 500ms;  // a node that is slower is shown as not answering
-constexpr auto kAppEnd = 1500ms;
+constexpr auto kServerEnd = 2s;
+constexpr auto kPlayersEnd = 2s;
 constexpr auto kNodeEnd = 3s;
 
-// What the applications are, in turn.
-struct Kind {
-    const char* app;
-    const char* version;
-};
-constexpr Kind kKinds[] = {{"chat", "v1"}, {"game", "v7"}, {"chat", "v2"}};
+constexpr const char* kServer = "arena";
+constexpr const char* kPlayers = "arena-bots";
+
+std::filesystem::path sibling(const char* program) {
+    return own_binary().parent_path() / program;
+}
+
+std::optional<Error> missing_programs() {
+    for (const char* program : {kServer, kPlayers}) {
+        if (std::filesystem::exists(sibling(program))) continue;
+        std::string problem = "there is no " + sibling(program).string();
+        problem += ", which the demo is about: build arena and arena-bots (ninja -C build/release";
+        problem += " arena arena-bots), or copy both beside this program";
+        return Error{Errc::not_found, problem};
+    }
+    return {};
+}
 
 std::string last_line(const std::filesystem::path& path) {
     std::ifstream file(path);
@@ -46,7 +59,8 @@ void end_all(Processes& processes, std::chrono::milliseconds limit) {
 
 }  // namespace
 
-DemoCluster::DemoCluster(unsigned nodes) : directory_("hearsay-demo") {
+DemoCluster::DemoCluster(unsigned nodes)
+    : directory_("hearsay-demo"), bot_log_(directory_.path() / "players.events") {
     for (unsigned i = 1; i <= nodes; ++i) {
         const std::string http = next_address();
         const std::string gossip = next_address();
@@ -57,10 +71,10 @@ DemoCluster::DemoCluster(unsigned nodes) : directory_("hearsay-demo") {
                           .client = HttpClient("http://" + http, kRequestLimit),
                           .look = {}});
     }
-    for (unsigned i = 0; i < nodes; ++i) apps_.push_back({next_address(), {}});
 }
 
 Result<std::unique_ptr<DemoCluster>> DemoCluster::start(unsigned nodes) {
+    if (const auto problem = missing_programs()) return *problem;
     std::unique_ptr<DemoCluster> cluster(new DemoCluster(nodes));
     if (cluster->directory_.path().empty()) {
         return Error{Errc::unavailable, "cannot make a directory for temporary files"};
@@ -68,14 +82,14 @@ Result<std::unique_ptr<DemoCluster>> DemoCluster::start(unsigned nodes) {
     for (std::size_t i = 0; i < nodes; ++i) {
         if (auto problem = cluster->start_node(i)) return *problem;
     }
-    for (std::size_t i = 0; i < nodes; ++i) {
-        if (auto problem = cluster->start_app(i)) return *problem;
-    }
     return cluster;
 }
 
 DemoCluster::~DemoCluster() {
-    end_all(apps_, kAppEnd);
+    players_.signal(SIGTERM);
+    players_.wait(kPlayersEnd);
+    players_.kill();
+    end_all(servers_, kServerEnd);
     end_all(nodes_, kNodeEnd);
 }
 
@@ -112,20 +126,70 @@ std::optional<Error> DemoCluster::start_node(std::size_t index) {
     return {};
 }
 
-std::optional<Error> DemoCluster::start_app(std::size_t index) {
-    DemoApp& app = apps_[index];
-    const Kind& kind = kKinds[index % std::size(kKinds)];
+std::optional<Error> DemoCluster::start_server(const std::string& version, std::size_t node) {
+    DemoServer server{.version = version, .address = next_address(), .node = node, .process = {}};
     ChildOptions options;
-    options.argv = {
-        own_binary(), "toy",      "--app",     kind.app,   "--version",
-        kind.version, "--listen", app.address, "--node",   "http://" + nodes_[index].http,
-        "--every",    "1s",       "--address", app.address};
-    options.out = log_of("app-" + std::to_string(index + 1));
+    options.argv = {sibling(kServer),
+                    "--listen",
+                    server.address,
+                    "--app",
+                    kApp,
+                    "--version",
+                    version,
+                    "--node",
+                    "http://" + nodes_[node].http,
+                    "--capacity",
+                    std::to_string(kSeats)};
+    options.out = log_of(version);
     options.err = options.out;
     auto child = Child::spawn(options);
     if (!child) return child.error();
-    app.process = std::move(child).value();
+    server.process = std::move(child).value();
+    servers_.push_back(std::move(server));
     return {};
+}
+
+std::optional<Error> DemoCluster::start_players(const DemoPlay& play) {
+    const auto ms = [](std::chrono::milliseconds time) {
+        return std::to_string(time.count()) + "ms";
+    };
+    const double rate = play.players * 1000.0 / static_cast<double>(play.arrival.count());
+    ChildOptions options;
+    options.argv = {sibling(kPlayers),
+                    "--app",
+                    kApp,
+                    "--sessions",
+                    std::to_string(play.players),
+                    "--rate",
+                    std::to_string(rate),
+                    "--min",
+                    ms(play.shortest),
+                    "--max",
+                    ms(play.longest),
+                    "--every",
+                    "500ms",
+                    "--log",
+                    directory_.path() / "players.events",
+                    "--until-stopped"};
+    for (const auto& node : nodes_) {
+        options.argv.insert(options.argv.end(), {"--node", "http://" + node.http});
+    }
+    options.out = log_of("players");
+    options.err = options.out;
+    auto child = Child::spawn(options);
+    if (!child) return child.error();
+    players_ = std::move(child).value();
+    return {};
+}
+
+std::optional<std::string> DemoCluster::promote(const std::string& version) {
+    const nlohmann::json body = {{"version", version}, {"author", "the demo"}};
+    const auto answer =
+        nodes_[0].client.send({.method = "POST",
+                               .target = "/v1/apps/" + std::string{kApp} + "/promote",
+                               .body = body.dump()});
+    if (answer.ok()) return {};
+    return "the promotion of " + version + " was refused: " + answer.body;
 }
 
 void DemoCluster::kill_node(std::size_t index) {
@@ -138,20 +202,24 @@ void DemoCluster::refresh() {
     for (auto& node : nodes_) {
         if (node.expected) node.look = look_at(node.client);
     }
+    versions_ = versions_at(nodes_[0].client, kApp);
+    bot_log_.read();
 }
 
 std::optional<std::string> DemoCluster::accident() {
+    const auto words = [this](const std::string& name, Child& process) {
+        return name + " ended with exit code " + std::to_string(process.poll().value_or(-1)) +
+               ": " + last_line(log_of(name));
+    };
     for (auto& node : nodes_) {
-        if (!node.expected || node.process.running()) continue;
-        return node.name + " ended with exit code " +
-               std::to_string(node.process.poll().value_or(-1)) + ": " +
-               last_line(log_of(node.name));
+        if (node.expected && !node.process.running()) return words(node.name, node.process);
     }
-    for (std::size_t i = 0; i < apps_.size(); ++i) {
-        if (apps_[i].process.running()) continue;
-        const std::string name = "app-" + std::to_string(i + 1);
-        return name + " ended: " + last_line(log_of(name));
+    for (auto& server : servers_) {
+        if (!server.process.running() && server.process.poll() != 0) {
+            return words(server.version, server.process);
+        }
     }
+    if (players_.pid() != 0 && !players_.running()) return words("players", players_);
     return {};
 }
 

@@ -5,6 +5,18 @@
 #include "node/cli/json_text.h"
 
 namespace node::cli {
+
+std::vector<SeenVersion> versions_at(HttpClient& node, const std::string& app) {
+    const auto answer = node.get("/v1/apps/" + url_encoded(app) + "?census=0");
+    const auto body = parse_json(answer.ok() ? answer.body : "");
+    std::vector<SeenVersion> versions;
+    for (const auto& row : rows_of(body, "versions")) {
+        versions.push_back({text_of(row, "version"), text_of(row, "role"),
+                            number_of(row, "sessions"), number_of(row, "capacity")});
+    }
+    return versions;
+}
+
 Look look_at(HttpClient& node) {
     const auto instances = node.get("/v1/instances");
     const auto nodes = instances.ok() ? node.get("/v1/nodes") : HttpAnswer{};

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "node/cli/http_client.h"
 
@@ -34,6 +36,17 @@ struct Look {
         return answered && agreement_nodes == nodes_expected && agreeing == nodes_expected;
     }
 };
+
+// A version of an application, as one node sees its rollout.
+struct SeenVersion {
+    std::string version;
+    std::string role;
+    std::int64_t sessions = 0;
+    std::int64_t seats = 0;  // of the instances that are up
+    bool operator==(const SeenVersion&) const = default;
+};
+// The newest first; empty if it does not answer or knows of none.
+[[nodiscard]] std::vector<SeenVersion> versions_at(HttpClient& node, const std::string& app);
 
 // Three requests. `answered` only if all three were.
 [[nodiscard]] Look look_at(HttpClient& node);

@@ -33,6 +33,16 @@ std::string described(const std::string& address, const Picture::Instance& insta
            " (at " + instance.node + ")";
 }
 
+constexpr auto kProgressPeriod = std::chrono::seconds(1);
+
+// "v2 accepting 17 of 60 seats"
+std::string described(const Picture::Version& v) {
+    const std::string sessions = v.version + " " + v.role + " " + std::to_string(v.sessions);
+    // None of an instance that cannot be reached.
+    return v.seats > 0 ? sessions + " of " + std::to_string(v.seats) + " seats"
+                       : sessions + " sessions";
+}
+
 }  // namespace
 
 Screen::Screen() : terminal_(is_terminal(stdout)), colour_(wants_colour(stdout)) {}
@@ -76,6 +86,16 @@ void Screen::draw(const Picture& picture) {
     for (const auto& [name, node] : picture.nodes) {
         nodes.add({{name}, {node.state, paint_of_state(node.state)}, {"http://" + node.http}});
     }
+    TextTable versions({"VERSION", "ROLE", "SESSIONS", "SEATS"});
+    for (const auto& v : picture.versions) {
+        const Paint paint = v.role == "accepting"  ? Paint::good
+                            : v.role == "draining" ? Paint::doubtful
+                                                   : Paint::faint;
+        versions.add({{v.version},
+                      {v.role, paint},
+                      {std::to_string(v.sessions)},
+                      {std::to_string(v.seats)}});
+    }
     TextTable instances({"APP", "VERSION", "ADDRESS", "STATE", "AT"});
     for (const auto& [address, instance] : picture.instances) {
         instances.add({{instance.app},
@@ -85,7 +105,8 @@ void Screen::draw(const Picture& picture) {
                        {instance.node}});
     }
     std::string text = "\n" + nodes.to_string(colour_) + "\n" + instances.to_string(colour_) +
-                       "\n" + picture.agreement + "\n";
+                       "\n" + versions.to_string(colour_) + "\n" + picture.agreement + "\n" +
+                       picture.players + "\n";
     text = first_lines(text, terminal_lines() - 1);
     drawn_lines_ = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
     write("\x1b[?7l" + text + "\x1b[?7h");  // a line that wrapped would count as two
@@ -106,7 +127,26 @@ void Screen::print_changes(const Picture& before, const Picture& after) {
     for (const auto& [address, instance] : before.instances) {
         if (!after.instances.contains(address)) print(address + " is gone");
     }
+    for (const auto& v : after.versions) {
+        const auto old = std::find_if(before.versions.begin(), before.versions.end(),
+                                      [&](const auto& each) { return each.version == v.version; });
+        if (old == before.versions.end() || old->role != v.role) {
+            print(v.version + " is " + v.role);
+        }
+    }
     if (after.agreement != before.agreement) print(after.agreement);
+    print_progress(after);
+}
+
+void Screen::print_progress(const Picture& picture) {
+    std::string text;
+    for (const auto& v : picture.versions) text += described(v) + "; ";
+    text += picture.players;
+    const auto now = std::chrono::steady_clock::now();
+    if (picture.versions.empty() || text == last_progress_ || now < next_progress_) return;
+    print(text);
+    last_progress_ = text;
+    next_progress_ = now + kProgressPeriod;
 }
 
 }  // namespace node::cli

@@ -148,6 +148,23 @@ TEST_F(CppClient, ARestartedNodeGivesNoSeatAwayTwice) {
     EXPECT_TRUE(eventually([&] { return one.closed(); })) << "all that it let in was counted";
 }
 
+TEST_F(CppClient, ASeatWhoseAnswerWasLostHoldsNothingUp) {
+    hearsay::Server one(options("10.0.0.1:1", "v1"));
+    one.start();
+    const auto ann = one.seat(place().ticket);
+    ASSERT_TRUE(ann);
+    // The node accepts one that the server hears nothing of.
+    const test::json ticket = {{"ticket", place().ticket}};
+    const auto accepted = agent_.client().send(
+        {.method = "POST", .target = "/v1/instances/10.0.0.1:1/redeem", .body = ticket.dump()});
+    ASSERT_EQ(accepted.status, 200) << accepted.body;
+    ASSERT_TRUE(eventually([&] { return place().outcome == "go"; })) << "one of two is here";
+    hearsay::Server two(options("10.0.0.2:1", "v2"));
+    two.start();
+    one.end(ann.session);
+    EXPECT_TRUE(eventually([&] { return one.closed(); }));
+}
+
 TEST_F(CppClient, AConnectionIsKeptAndFoundAgain) {
     hearsay::Server one(options("10.0.0.1:1", "v1"));
     one.start();

@@ -51,8 +51,10 @@ TEST_F(Demo, TellsItsWholeStoryInTimeAndLeavesNothing) {
     const auto code = demo.wait(25s);
     ASSERT_TRUE(code.has_value()) << story();
     EXPECT_EQ(*code, 0) << story();
-    for (const char* part : {"curl -s http://127.0.0.1:", "5 of 5 running nodes give the same list",
-                             "node-5 is dead", "is unreachable", "node-5 is alive", "Recovered"}) {
+    for (const char* part :
+         {"curl -s http://127.0.0.1:", "5 of 5 running nodes give the same list", "v2 is warm",
+          "v2 is accepting", "v1 is draining", "node-5 is dead", "is unreachable",
+          "node-5 is alive", "Recovered", "left v1", "so far, 0 disconnects"}) {
         EXPECT_TRUE(says(part)) << part << " is missing in\n" << story();
     }
     EXPECT_EQ(processes_with(temporary()), 0);
@@ -62,7 +64,8 @@ TEST_F(Demo, TellsItsWholeStoryInTimeAndLeavesNothing) {
 TEST_F(Demo, EndsInOrderOnCtrlC) {
     auto demo = start({"demo", "--nodes", "3"});
     ASSERT_TRUE(eventually([&] { return says("See for yourself"); })) << story();
-    EXPECT_EQ(processes_with(temporary()), 1 + 3 + 3);  // itself, nodes and applications
+    // Itself, nodes, the first server and the players.
+    ASSERT_TRUE(eventually([&] { return processes_with(temporary()) == 1 + 3 + 2; })) << story();
     demo.signal(SIGINT);
     EXPECT_TRUE(demo.wait(8s).has_value()) << story();
     EXPECT_EQ(processes_with(temporary()), 0);
@@ -71,7 +74,7 @@ TEST_F(Demo, EndsInOrderOnCtrlC) {
 
 TEST_F(Demo, TakesItsProcessesWithItWhenItIsKilled) {
     auto demo = start({"demo", "--nodes", "3"});
-    ASSERT_TRUE(eventually([&] { return processes_with(temporary()) == 1 + 3 + 3; })) << story();
+    ASSERT_TRUE(eventually([&] { return processes_with(temporary()) == 1 + 3 + 2; })) << story();
     demo.kill();
     EXPECT_TRUE(eventually([&] { return processes_with(temporary()) == 0; })) << story();
 }
@@ -81,6 +84,17 @@ TEST_F(Demo, SaysWhatWentWrongInsteadOfWaiting) {
     const auto ran = test::run({"demo", "--for", "20s"}, {{"TMPDIR", "/proc"}});
     EXPECT_EQ(ran.code, 1);
     EXPECT_NE(ran.err.find("temporary files"), std::string::npos) << ran.err;
+}
+
+TEST_F(Demo, SaysWhereItLooksForTheProgramsThatItIsAbout) {
+    const auto alone = directory_.path() / "hearsay";
+    std::filesystem::copy_file(test::tested_binary(), alone);
+    test::ChildOptions options{
+        .argv = {alone, "demo"}, .out = out(), .err = err(), .environment = {}};
+    auto demo = test::Child::spawn(options).value();
+    EXPECT_EQ(demo.wait(5s), 1) << story();
+    EXPECT_NE(content_of(err()).find((directory_.path() / "arena").string()), std::string::npos)
+        << story();
 }
 
 TEST(Toy, RegistersItselfAtItsNodeAndDeregistersOnSigterm) {

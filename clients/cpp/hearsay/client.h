@@ -116,6 +116,12 @@ inline std::string text(const json& body, const char* member) {
     return found != body.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+// Throws unless the node did what was asked.
+inline void expect_done(const Answer& answer) {
+    if (answer.status >= 500) throw Unreachable(text(answer.body, "error"));  // busy, for example
+    if (answer.status != 200) throw Refused(text(answer.body, "error"));
+}
+
 }  // namespace detail
 
 // ---- clients
@@ -260,11 +266,11 @@ class Server {
     // One that comes back, with its token. Who has one of ours needs no node; it is asked when the
     // token is old, for a new one. Throws Unreachable for what only the node can tell.
     Seated resume(const std::string& token) {
-        if (const auto seated = welcome_back(token, kYouth)) return *seated;
+        if (const auto known = welcome_back(token, kYouth)) return *known;
         try {
             return redeem({{"token", token}});
         } catch (const Unreachable&) {
-            if (const auto seated = welcome_back(token, std::nullopt)) return *seated;
+            if (const auto known = welcome_back(token, std::nullopt)) return *known;
             throw;
         }
     }
@@ -330,9 +336,8 @@ class Server {
     }
     [[nodiscard]] State state() const {
         const std::lock_guard lock{mutex_};
-        const auto lost = std::count_if(sessions_.begin(), sessions_.end(),
-                                        [](const auto& each) { return !each.second.here; });
-        const auto resuming = static_cast<std::size_t>(lost);
+        std::size_t resuming = 0;
+        for (const auto& [name, session] : sessions_) resuming += session.here ? 0 : 1;
         // A redemption under way is a session that we have not counted yet, and its number is
         // above what had been counted when it began.
         std::uint64_t seq = seq_;
@@ -353,7 +358,7 @@ class Server {
                                                     {"incarnation", options_.incarnation},
                                                     {"sessions", sessions()},
                                                     {"metadata", options_.metadata}});
-        if (answer.status != 200) throw Refused(detail::text(answer.body, "error"));
+        detail::expect_done(answer);
     }
     void beat() {
         State told = state();
@@ -363,14 +368,17 @@ class Server {
             told = state();
             answer = detail::call(options_.node, "POST", path("/heartbeat"), told.body);
         }
-        if (answer.status != 200) throw Refused(detail::text(answer.body, "error"));
+        detail::expect_done(answer);
         {
             const std::lock_guard lock{mutex_};
             const std::uint64_t seq = std::stoull('0' + detail::text(answer.body, "seq"));
             if (seq < told.seq && told.book == book_) begin_book(seq);
-            const auto until = answer.body.find("until");
-            const bool known = until != answer.body.end() && until->is_number_unsigned();
-            until_ = known ? until->get<std::uint64_t>() : 0;
+            if (seq > seq_ && told.book == book_ && redeeming_.empty()) {
+                seq_ = seq;  // of these we never got the answer: nobody is seated by them
+                changed_ = true;
+            }
+            const json until = answer.body.value("until", json());
+            until_ = until.is_number_unsigned() ? until.get<std::uint64_t>() : 0;
         }
         obey(detail::text(answer.body, "instruction"));
     }
@@ -404,7 +412,6 @@ class Server {
                 if (youth && Clock::now() - session.issued > *youth) return;
                 session.here = true;
                 seated = Seated{"accepted", name, token, true};
-                return;
             }
         });
         return seated;
@@ -417,8 +424,7 @@ class Server {
         }
         Seated seated;
         try {
-            const detail::Answer answer =
-                detail::call(options_.node, "POST", path("/redeem"), body);
+            const auto answer = detail::call(options_.node, "POST", path("/redeem"), body);
             change([&] {
                 seated = judged(answer, *begun);
                 redeeming_.erase(begun);
@@ -429,18 +435,14 @@ class Server {
         }
         return seated;
     }
-    // What the node's answer means for us. `begun`: what had been counted before. Requires the
-    // lock.
+    // What the node's answer means. `begun`: what had been counted before. Requires the lock.
     Seated judged(const detail::Answer& answer, std::uint64_t begun) {
         Seated seated;
         seated.verdict = detail::text(answer.body, "verdict");
-        if (answer.status == 403) seated.verdict = "invalid";
         if (answer.status != 200) {
-            // Without a verdict it is the node that is not ready: it has lost us, or is busy. The
-            // heartbeat that follows puts it right.
-            if (seated.verdict.empty()) {
-                seated.verdict = answer.status == 400 ? "invalid" : "not_ready";
-            }
+            if (answer.status == 400 || answer.status == 403) seated.verdict = "invalid";
+            // The node has lost us, or is busy. The heartbeat that follows puts it right.
+            if (seated.verdict.empty()) seated.verdict = "not_ready";
             return seated;
         }
         seated.session = detail::text(answer.body, "session");
