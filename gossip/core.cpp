@@ -149,12 +149,21 @@ NodeId Core::exchange_now(Now now, Output& out) {
 
 void Core::census(Now now, Output& out) {
     impl_->heard_digests.clear();
+    ask_again(0, now, out);
+}
+
+void Core::ask_again(std::uint64_t topic, Now now, Output& out) {
+    const auto poll = impl_->polls.find(topic);
     for (const Member& member : impl_->members.all()) {
         if (member.id == impl_->self.id || !member.reachable()) continue;
+        const bool heard = topic == 0
+                               ? impl_->heard_digests.contains(member.id)
+                               : poll != impl_->polls.end() && poll->second.contains(member.id);
+        if (heard) continue;
         Probe probe;
         probe.target = member.id;
         probe.to = member.gossip;
-        impl_->send_ping(probe, true, {now, out});
+        impl_->send_ping(probe, true, {now, out}, topic);
     }
 }
 
@@ -172,13 +181,7 @@ void Core::poll(std::uint64_t topic, Now now, Output& out) {
                   [topic](const auto& asked) { return asked.second == topic; });
     if (impl_->asked_topics.size() > impl_->config.max_members) impl_->asked_topics.clear();
     impl_->polls[topic].clear();
-    for (const Member& member : impl_->members.all()) {
-        if (member.id == impl_->self.id || !member.reachable()) continue;
-        Probe probe;
-        probe.target = member.id;
-        probe.to = member.gossip;
-        impl_->send_ping(probe, true, {now, out}, topic);
-    }
+    ask_again(topic, now, out);
 }
 
 Polled Core::polled(std::uint64_t topic) const {

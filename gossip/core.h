@@ -152,6 +152,9 @@ class Core {
     // time.
     void poll(std::uint64_t topic, Now now, Output& out);
     [[nodiscard]] Polled polled(std::uint64_t topic) const;
+    // Asks those once more who have not answered since the last poll about it, or, for topic 0,
+    // since the last census: datagrams are lost.
+    void ask_again(std::uint64_t topic, Now now, Output& out);
     static constexpr std::size_t kMaxPolls = 64;
 
     // One question to the shell of a live member, for what must not wait for gossip. That one finds

@@ -26,7 +26,7 @@ bool Census::ask(Waiter waiter, std::uint64_t topic) {
             auto round = self->running_[topic].lock();
             if (!round || round->over) {
                 round = std::make_shared<Round>();
-                round->since = now.mono;
+                round->since = round->asked = now.mono;
                 round->topic = topic;
                 self->running_[topic] = round;
                 *started = round;
@@ -58,8 +58,12 @@ void Census::look(const std::shared_ptr<Round>& round) {
     auto self = shared_from_this();
     auto seen = std::make_shared<Seen>();
     const bool queued = core_.submit(
-        [round, seen](gossip::Core& core, gossip::Now now, gossip::Output&) {
+        [round, seen](gossip::Core& core, gossip::Now now, gossip::Output& out) {
             *seen = {status_of(core, now, round->topic), now.mono - round->since >= kPatience};
+            const bool silent = seen->status.agreement.unheard > 0 && !seen->late;
+            if (!silent || now.mono - round->asked < kRepeat) return;
+            round->asked = now.mono;
+            core.ask_again(round->topic, now, out);
         },
         [self, round, seen] { self->settle(round, seen->status, seen->late); });
     if (!queued) later_(kPause, [self, round] { self->look(round); });

@@ -50,6 +50,23 @@ TEST(CorePolls, WhoIsSilentIsNotCountedAsAgreeing) {
     EXPECT_EQ(all.oldest_epoch, 0U);
 }
 
+TEST(CorePolls, AskAgainWhoWasNotHeard) {
+    Loopback net{4};
+    net.start_all();
+    net.run_for(3s);
+    for (std::size_t i = 0; i < 4; ++i) net.core(i).set_answer(kTopic, {7, 1});
+    net.silent[2] = true;
+    EXPECT_EQ(poll(net, 0).unheard, 1U);
+    net.silent.erase(2);
+    net.core(0).ask_again(kTopic, net.now(), net.nodes[0]->out);
+    EXPECT_EQ(net.nodes[0]->out.datagrams.size(), 1U) << "the others have answered";
+    net.finish(0);
+    net.deliver();
+    EXPECT_EQ(net.core(0).polled(kTopic).agreeing, 4U);
+    net.core(0).ask_again(kTopic, net.now(), net.nodes[0]->out);
+    EXPECT_TRUE(net.nodes[0]->out.datagrams.empty());
+}
+
 TEST(CorePolls, KeepNoMoreThanSoManyTopics) {
     Loopback net{2};
     net.start_all();

@@ -82,6 +82,9 @@ def main():
         given.binaries["hearsay"] = given.hearsay.resolve()
     if problem := problem_with(given.binaries):
         parser.error(problem)
+    if os.geteuid() != 0:  # root of a namespace is enough
+        os.execvp("unshare", ["unshare", "--map-root-user", sys.executable, "-m", "tests.rollout",
+                              *sys.argv[1:]])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = [story for story in given.stories or STORIES if not run(story, given)]
     total = len(given.stories or STORIES)
