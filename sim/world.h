@@ -67,6 +67,8 @@ class World {
     [[nodiscard]] gossip::Rng& dice() { return dice_; }
     // Called after every turn that changed a table.
     std::function<void(const SimNode&, const gossip::Output&)> on_publish;
+    // Called when a process has read its disk, before its first turn.
+    std::function<void(const SimNode&)> on_start;
 
     // ---- what is seen from outside
     [[nodiscard]] bool ok() const { return checkers_.violations().empty(); }
