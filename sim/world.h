@@ -95,6 +95,8 @@ class World {
     [[nodiscard]] const gossip::Config& config() const { return config_; }
     [[nodiscard]] std::vector<gossip::Endpoint> seeds() const;
     [[nodiscard]] gossip::Output& scratch() { return scratch_; }
+    // What happens outside of the nodes is a part of the trace too.
+    void note(std::uint64_t detail) { trace(4, detail); }
     void started(const SimNode& node);
     void crashed(const SimNode& node);
     void persisted(const SimNode& node, const gossip::Output& out);

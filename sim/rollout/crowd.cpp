@@ -51,7 +51,10 @@ bool Crowd::reaches(const Client& client, std::uint32_t node) const {
 
 std::uint32_t Crowd::any_node(const Client& client) {
     auto node = static_cast<std::uint32_t>(below(company_.world.size()));
-    while (!reaches(client, node)) node = (node + 1) % company_.world.size();
+    for (std::uint32_t tries = 0; tries < company_.world.size(); ++tries) {
+        if (reaches(client, node)) break;
+        node = (node + 1) % company_.world.size();
+    }
     return node;
 }
 

@@ -23,10 +23,12 @@ void GameServer::start() {
     ++life_;
     alive_ = true;
     closed_ = false;
+    enrolled_ = told_ = false;
     beating_ = false;
     changed_ = false;
     seats_.clear();
     seq_ = 0;
+    open_.clear();
     wake_at_ = Time{0};
     incarnation_ = static_cast<std::uint64_t>(Clock::kWallStart) +
                    static_cast<std::uint64_t>(company_.world.now().count() / 1000);
@@ -54,7 +56,7 @@ registry::Heartbeat GameServer::state() const {
     const auto here = std::ranges::count_if(seats_, [](const auto& seat) { return seat.second; });
     beat.sessions = static_cast<std::uint32_t>(here);
     beat.resuming = static_cast<std::uint32_t>(seats_.size()) - *beat.sessions;
-    beat.seq = seq_;
+    beat.seq = counted();
     beat.incarnation = incarnation_;
     return beat;
 }
@@ -72,25 +74,32 @@ void GameServer::enroll() {
     x.ttl_s = setup_.ttl_s;
     company_.calls.ask<bool>(
         setup_.node, [x](NodeApi& api) { return api.enroll(x); },
-        in_this_life([this](const std::optional<bool>& taken) {
+        in_this_life([this, running = running_](const std::optional<bool>& taken) {
             beating_ = false;
-            if (taken && *taken) return beat();
-            wake_in(kAgain);
+            if (!taken || !*taken) return wake_in(kAgain);
+            enrolled_ = true;
+            company_.witness.registered(setup_.version);
+            told_ = running;
+            beat();
         }));
 }
 
 void GameServer::beat() {
-    if (std::exchange(beating_, true)) return;
+    if (beating_) return;
+    if (!enrolled_ || told_ != running_) return enroll();
+    beating_ = true;
     changed_ = false;
     company_.calls.ask<NodeApi::Obeyed>(
         setup_.node,
         [address = setup_.address, beat = state()](NodeApi& api) {
             return api.heartbeat(address, beat);
         },
-        in_this_life([this](const std::optional<NodeApi::Obeyed>& said) {
+        in_this_life([this, before = redeems_,
+                      quiet = open_.empty()](const std::optional<NodeApi::Obeyed>& said) {
             if (!said) return done_beating();
             if (said->status == Hosting::Status::unknown) return enroll();
             if (said->status != Hosting::Status::done) return done_beating();
+            learn(said->seq, quiet && before == redeems_);
             obey(*said);
         }));
 }
@@ -153,16 +162,34 @@ void GameServer::wake_in(Time delay) {
 }
 
 void GameServer::redeem(const std::string& token, const Seated& then) {
-    if (!alive_) return then(std::nullopt);
+    if (!alive_ || !enrolled_) return then(std::nullopt);
+    const std::uint64_t call = ++redeems_;
+    open_[call] = seq_;
     company_.calls.ask<NodeApi::Seat>(
         setup_.node,
         [address = setup_.address, token](NodeApi& api) { return api.redeem(address, token); },
-        [this, life = life_, then](const std::optional<NodeApi::Seat>& seat) {
-            if (life != life_ || (seat && seat->accepted() && !admit(*seat))) {
-                return then(std::nullopt);
-            }
+        [this, call, life = life_, then](const std::optional<NodeApi::Seat>& seat) {
+            if (life != life_) return then(std::nullopt);
+            open_.erase(call);
+            if (seat && seat->accepted() && !admit(*seat)) return then(std::nullopt);
             then(seat);
         });
+}
+
+// Answers overtake each other, and some never come. What may still be under way has not been
+// counted, or its seat would be given away twice.
+std::uint64_t GameServer::counted() const {
+    std::uint64_t seq = seq_;
+    for (const auto& [call, before] : open_) seq = std::min(seq, before);
+    return seq;
+}
+
+// What the node has accepted so far. If nothing was under way meanwhile, all of that is counted,
+// also what nobody heard of. Less than before: the node has begun anew.
+void GameServer::learn(std::uint64_t seq, bool calm) {
+    if (calm) seq_ = seq;
+    seq_ = std::min(seq_, seq);
+    for (auto& [call, before] : open_) before = std::min(before, seq);
 }
 
 // A session of which the server knows nothing any more is over.

@@ -63,6 +63,8 @@ class GameServer {
     void wake_in(Time delay);
     void changed();
     bool admit(const NodeApi::Seat& seat);
+    void learn(std::uint64_t seq, bool calm);
+    [[nodiscard]] std::uint64_t counted() const;
     [[nodiscard]] registry::Heartbeat state() const;
     // Runs `action` unless this life is over by then.
     template <class Action>
@@ -77,10 +79,14 @@ class GameServer {
     std::uint64_t life_ = 0;  // counts starts and ends
     bool alive_ = false;
     bool closed_ = false;
-    bool running_ = false;  // the warm-up is over
+    bool running_ = false;   // the warm-up is over
+    bool told_ = false;      // its node knows that, too
+    bool enrolled_ = false;  // its node has known this life: nobody comes in before
     std::uint64_t incarnation_ = 0;
-    std::map<std::uint64_t, bool> seats_;  // session, whether its client is here
-    std::uint64_t seq_ = 0;
+    std::map<std::uint64_t, bool> seats_;          // session, whether its client is here
+    std::uint64_t seq_ = 0;                        // the last acceptance that is known
+    std::map<std::uint64_t, std::uint64_t> open_;  // calls of redeem(), and seq_ when they began
+    std::uint64_t redeems_ = 0;
     bool beating_ = false;
     bool changed_ = false;
     std::uint64_t wake_ = 0;

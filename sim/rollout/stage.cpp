@@ -143,9 +143,13 @@ void Stage::finish(Report& report) {
     RolloutCommand resume;
     resume.kind = RolloutCommand::Kind::resume;
     (void)command(resume);
-    if (alive(newest_) == 0) deploy(newest_, 1, 0);
+    if (world_.ok() && witness_.clocks_are_right) witness_.check_order(*apis_.front());
+    last_ = last_alive();
+    if (last_.empty()) deploy(last_ = newest_, 1, 0);
     world_.run_for(Time{2'000'000});
-    (void)promote(newest_);
+    (void)promote(last_);
+    world_.run_for(Time{3'000'000});
+    if (alive(last_) == 0) deploy(last_, 1, 0);  // its servers were on their way out
     newcomers(report);
     drain(report);
     const bool one = world_.run_until([this] { return one_plan(); }, kSettle, Time{10'000});
@@ -157,6 +161,27 @@ void Stage::finish(Report& report) {
     report.add("events", world_.events_happened());
 }
 
+// As the plan sees it: two that came at once may be in either order.
+std::string Stage::last_alive() {
+    const registry::AppRow* app = apis_.front()->app();
+    if (app == nullptr) return {};
+    for (const auto& version : app->plan.versions) {
+        if (alive(version.version) > 0) return version.version;
+    }
+    return {};
+}
+
+// Than what accepts. A newer one is kept, for whoever wants to promote it.
+bool Stage::older(std::string_view version) {
+    const registry::AppRow* app = apis_.front()->app();
+    if (app == nullptr || version == last_) return false;
+    const auto& plans = app->plan.versions;
+    const auto at = [&plans](std::string_view wanted) {
+        return std::ranges::find(plans, wanted, &registry::VersionPlan::version);
+    };
+    return at(version) > at(last_);
+}
+
 // Somebody who comes in times of peace is seated soon.
 void Stage::newcomers(Report& report) {
     const std::uint64_t before = witness_.joins();
@@ -165,7 +190,7 @@ void Stage::newcomers(Report& report) {
         world_.run_until([this, before] { return witness_.joins() >= before + kNewcomers; },
                          kNewcomer, Time{50'000});
     report.add("newcomers_ms", world_.now() - start);
-    if (world_.ok() && !seated) witness_.nobody_seated("nobody finds a seat in times of peace");
+    if (world_.ok() && !seated) witness_.nobody_seated(*apis_.front());
 }
 
 void Stage::drain(Report& report) {
@@ -174,7 +199,7 @@ void Stage::drain(Report& report) {
     const bool all_over = world_.run_until(empty, kEmpty, Time{100'000});
     report.expect(all_over || !world_.ok(), "sessions go on for ever");
     const auto old_one = [this](const auto& server) {
-        return server->alive() && server->setup().version != newest_;
+        return server->alive() && older(server->setup().version);
     };
     const auto ended = [&] { return std::ranges::none_of(servers_, old_one); };
     const Time start = world_.now();
@@ -182,7 +207,8 @@ void Stage::drain(Report& report) {
     report.add("drained_ms", world_.now() - start);
     if (!world_.ok() || in_time) return;
     const auto stuck = std::ranges::find_if(servers_, old_one);
-    witness_.still_there((*stuck)->setup().address);
+    const ServerSetup& setup = (*stuck)->setup();
+    witness_.still_there(setup.address, *apis_[setup.node]);
 }
 
 bool Stage::one_plan() {

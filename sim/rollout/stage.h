@@ -51,6 +51,8 @@ class Stage {
     void newcomers(Report& report);
     void drain(Report& report);
     [[nodiscard]] bool one_plan();
+    [[nodiscard]] std::string last_alive();
+    [[nodiscard]] bool older(std::string_view version);
 
     World& world_;
     gossip::Rng dice_;
@@ -61,6 +63,7 @@ class Stage {
     std::vector<std::unique_ptr<GameServer>> servers_;
     Crowd crowd_;
     std::string newest_;
+    std::string last_;  // what accepts in the end
     // Who was asked for the watermark.
     std::uint32_t asked_ = kNobody;
     std::uint64_t asked_process_ = 0;

@@ -19,6 +19,9 @@ namespace {
 // By which two right clocks and the rounding to seconds may differ, twice.
 constexpr Time kClocks{2'000'000};
 
+// Two versions that are first registered within this time may take either order.
+constexpr Time kOrder{3'000'000};
+
 const Record* app_record(const gossip::Table& table) {
     return table.find(RecordKind::app, kGame);
 }
@@ -35,6 +38,23 @@ std::uint64_t newest(const std::vector<Record>& records) {
         if (record.kind() == RecordKind::app) epoch = std::max(epoch, gossip::rank(record).epoch);
     }
     return epoch;
+}
+
+// What a node makes of it all, to understand a failure by.
+std::string seen_by(NodeApi& api) {
+    const registry::AppRow* app = api.app();
+    std::string text = "; epoch " + std::to_string(app ? app->epoch : 0);
+    if (app == nullptr) return text;
+    for (const auto& version : app->plan.versions) {
+        text += ", " + version.version + ' ' + std::string{name(version.role)} + " (" +
+                std::string{explain(version.reason)} + ')';
+    }
+    api.view()->for_each_of(kGame, [&text](const registry::Row& row) {
+        text += "; " + std::string{row.address()} + ' ' + std::string{row.version()} + ' ' +
+                std::string{name(row.state())} + ' ' + std::to_string(row.sessions()) + '/' +
+                std::to_string(row.capacity());
+    });
+    return text;
 }
 
 }  // namespace
@@ -244,6 +264,7 @@ void Witness::check_marks(const Issued& issued, const NodeApi::Seat& seat) {
 void Witness::joined(const std::string& address, std::uint64_t incarnation,
                      const NodeApi::Seat& seat) {
     ++seen_.joins;
+    world_.note(seat.token.nonce);
     Life& life = lives_[address];
     check_ticket(seat, life);
     if (life.fenced) fail(21, seat.node, address, "it was fenced, and got a session");
@@ -258,6 +279,7 @@ void Witness::joined(const std::string& address, std::uint64_t incarnation,
 
 void Witness::resumed(const std::string& address, std::uint64_t incarnation, const Token& token) {
     ++seen_.returns;
+    world_.note(token.nonce);
     const auto session = sessions_.find(token.nonce);
     if (session != sessions_.end() && session->second.address == address &&
         session->second.incarnation == incarnation) {
@@ -303,24 +325,49 @@ void Witness::check_plans(std::vector<std::unique_ptr<NodeApi>>& apis) {
     if (disks_are_kept && won < last) {
         fail(23, kNobody, kGame, "the last decision was lost");
     }
-    if (!nodes_stay_up) return;
-    for (const auto& loser : decisions_) {
-        const bool lost = std::ranges::any_of(decisions_, [&loser](const auto& winner) {
-            return winner.parent == loser.parent && winner.epoch > loser.epoch;
-        });
-        if (lost && !reported_.contains(loser.epoch)) {
-            fail(23, kNobody, kGame,
-                 "decision " + std::to_string(loser.epoch) + " lost, and nobody was told");
-        }
+    if (nodes_stay_up) check_losers(won);
+}
+
+// What does not lead to the decision that won has lost. The last of each such line was replaced by
+// one from elsewhere, somewhere, and that was said.
+void Witness::check_losers(std::uint64_t won) {
+    std::set<std::uint64_t> kept{won};
+    std::set<std::uint64_t> parents;
+    for (auto at = decisions_.rbegin(); at != decisions_.rend(); ++at) {
+        if (kept.contains(at->epoch)) kept.insert(at->parent);
+        parents.insert(at->parent);
+    }
+    for (const auto& decision : decisions_) {
+        if (kept.contains(decision.epoch) || parents.contains(decision.epoch)) continue;
+        if (reported_.contains(decision.epoch)) continue;
+        fail(23, kNobody, kGame,
+             "decision " + std::to_string(decision.epoch) + " lost, and nobody was told");
     }
 }
 
-void Witness::still_there(const std::string& address) {
-    fail(24, kNobody, address, "it is empty and not needed, and has not ended");
+void Witness::still_there(const std::string& address, NodeApi& by) {
+    fail(24, by.node(), address, "it is empty and not needed, and has not ended" + seen_by(by));
 }
 
-void Witness::nobody_seated(const std::string& why) {
-    fail(22, kNobody, kGame, why);
+// A restart or a scale-up of an old version does not make it the newest (25).
+void Witness::check_order(NodeApi& by) {
+    const registry::AppRow* app = by.app();
+    if (app == nullptr) return;
+    std::vector<std::string> order;
+    for (const auto& version : app->plan.versions) order.push_back(version.version);
+    for (std::size_t i = 1; i < order.size(); ++i) {
+        const auto newer = first_seen_.find(order[i - 1]);
+        const auto older = first_seen_.find(order[i]);
+        if (newer == first_seen_.end() || older == first_seen_.end()) continue;
+        if (newer->second + kOrder >= older->second) continue;
+        fail(25, by.node(), kGame,
+             "version " + order[i - 1] + " counts as newer than " + order[i] +
+                 ", which was registered later");
+    }
+}
+
+void Witness::nobody_seated(NodeApi& by) {
+    fail(22, by.node(), kGame, "nobody finds a seat in times of peace" + seen_by(by));
 }
 
 void Witness::report(Report& report) const {

@@ -40,6 +40,8 @@ class Witness {
     void lives(const std::string& address, std::uint64_t incarnation, const std::string& version,
                std::uint32_t capacity);
     void killed(const std::string& address);
+    // A node has taken its registration.
+    void registered(const std::string& version) { first_seen_.try_emplace(version, world_.now()); }
     // It has been told that its fence was granted.
     void fenced(const std::string& address);
     void ended(const std::string& address);
@@ -61,8 +63,9 @@ class Witness {
     // ---- at the end, after peace
     void check_plans(std::vector<std::unique_ptr<NodeApi>>& apis);
     // `address` serves nobody and is not needed, and has had time to end.
-    void still_there(const std::string& address);
-    void nobody_seated(const std::string& why);
+    void still_there(const std::string& address, NodeApi& by);
+    void check_order(NodeApi& by);
+    void nobody_seated(NodeApi& by);
     void report(Report& report) const;
 
     [[nodiscard]] std::uint64_t joins() const { return seen_.joins; }
@@ -103,6 +106,7 @@ class Witness {
 
     void fail(unsigned invariant, std::uint32_t node, const std::string& key,
               const std::string& what);
+    void check_losers(std::uint64_t won);
     void check_nobody(NodeApi& by, registry::Choice::Outcome outcome);
     void check_version(NodeApi& by, const registry::Token& token, bool older);
     void check_ticket(const NodeApi::Seat& seat, const Life& life);
@@ -113,6 +117,7 @@ class Witness {
     std::map<std::uint64_t, Session> sessions_;
     std::unordered_map<std::uint64_t, Issued> issued_;  // by nonce; never iterated
     std::vector<Mark> marks_;
+    std::map<std::string, Time> first_seen_;  // of versions
     std::vector<Time> asked_at_;
     std::vector<Time> started_at_;
     std::vector<std::uint64_t> epochs_;  // what each node follows

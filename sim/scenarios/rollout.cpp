@@ -175,15 +175,19 @@ Report run_rollout_restarts(const Options& options) {
 
 Report run_rollout_skew(const Options& options) {
     constexpr std::int64_t kWrong = 300'000;  // ms
+    constexpr std::int64_t kNearlyRight = 200;
     WorldOptions setup = setup_of(options);
     setup.drift_ppm = 200;
     Play play{options, setup, {}};
     play.stage.witness().nodes_stay_up = false;
     play.stage.witness().clocks_are_right = false;
+    // Fewer than half: who is right is decided by the median.
     gossip::Rng& dice = play.stage.dice();
     for (std::uint32_t i = 0; i < play.world.size(); ++i) {
-        const auto off = static_cast<std::int64_t>(dice.below(2 * kWrong + 1)) - kWrong;
-        play.world.node(i).step_wall(options.step_ms.value_or(1) == 0 ? 0 : off);
+        const std::int64_t most = i < (play.world.size() - 1) / 2 ? kWrong : kNearlyRight;
+        const auto sides = static_cast<std::uint64_t>(2 * most + 1);
+        play.world.node(play.world.size() - 1 - i)
+            .step_wall(static_cast<std::int64_t>(dice.below(sides)) - most);
     }
     TroubleOptions what;
     what.step_ms = options.step_ms.value_or(5'000);
