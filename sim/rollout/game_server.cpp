@@ -119,7 +119,7 @@ void GameServer::ask_for_fence() {
         in_this_life([this](const std::optional<Hosting::Status>& status) {
             if (status != Hosting::Status::done) return done_beating();
             closed_ = true;
-            company_.witness.fenced(setup_.address);
+            company_.witness.fenced(setup_.address, setup_.node);
             const Time linger{static_cast<std::int64_t>(company_.dice.below(kLinger))};
             company_.world.events().after(linger, in_this_life([this] { leave(); }));
             done_beating();

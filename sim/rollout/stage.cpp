@@ -143,7 +143,7 @@ void Stage::finish(Report& report) {
     RolloutCommand resume;
     resume.kind = RolloutCommand::Kind::resume;
     (void)command(resume);
-    if (world_.ok() && witness_.clocks_are_right) witness_.check_order(*apis_.front());
+    if (world_.ok() && witness_.births_are_told) witness_.check_order(*apis_.front());
     last_ = last_alive();
     if (last_.empty()) deploy(last_ = newest_, 1, 0);
     world_.run_for(Time{2'000'000});

@@ -129,10 +129,13 @@ void Witness::decided(const NodeApi::Decided& decision) {
     if (decision.epoch != 0) decisions_.push_back(decision);
 }
 
+// Who agrees with the node that granted a fence knows of it.
 void Witness::look() {
     if (!world_.agreed()) return;
     for (auto& [address, life] : lives_) {
         if (!life.fenced) continue;
+        const SimNode& by = world_.node(life.fenced_by.first);
+        if (!by.running() || (!disks_are_kept && by.process() != life.fenced_by.second)) continue;
         for (std::uint32_t i = 0; i < world_.size(); ++i) {
             if (world_.node(i).running()) life.know.emplace(i, world_.node(i).process());
         }
@@ -143,7 +146,7 @@ void Witness::look() {
 
 void Witness::lives(const std::string& address, std::uint64_t incarnation,
                     const std::string& version, std::uint32_t capacity) {
-    lives_[address] = {incarnation, version, capacity, true, false, {}, {}};
+    lives_[address] = {incarnation, version, capacity, true, false, {}, {}, {}};
 }
 
 void Witness::killed(const std::string& address) {
@@ -151,10 +154,11 @@ void Witness::killed(const std::string& address) {
     ended(address);
 }
 
-void Witness::fenced(const std::string& address) {
+void Witness::fenced(const std::string& address, std::uint32_t node) {
     ++seen_.fences;
     Life& life = lives_[address];
     life.fenced = true;
+    life.fenced_by = {node, world_.node(node).process()};
     if (life.sessions.empty()) return;
     fail(21, kNobody, address,
          "it was fenced with " + std::to_string(life.sessions.size()) + " sessions");

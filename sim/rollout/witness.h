@@ -23,6 +23,8 @@ class Witness {
     bool clocks_are_right = true;
     // No disk is ever lost, so that every decision that was taken survives.
     bool disks_are_kept = true;
+    // Each version was first seen by nodes that could tell all the others.
+    bool births_are_told = true;
     // No process of a node ends: then every decision that lost is reported somewhere.
     bool nodes_stay_up = true;
 
@@ -42,8 +44,8 @@ class Witness {
     void killed(const std::string& address);
     // A node has taken its registration.
     void registered(const std::string& version) { first_seen_.try_emplace(version, world_.now()); }
-    // It has been told that its fence was granted.
-    void fenced(const std::string& address);
+    // It has been told that its node has granted the fence.
+    void fenced(const std::string& address, std::uint32_t node);
     void ended(const std::string& address);
 
     // ---- clients
@@ -80,6 +82,7 @@ class Witness {
         std::uint32_t capacity = 0;
         bool alive = false;
         bool fenced = false;
+        Process fenced_by;
         std::set<std::uint64_t> sessions;
         std::set<Process> know;  // processes that know of the fence
     };

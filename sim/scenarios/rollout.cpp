@@ -156,6 +156,7 @@ Report run_rollout_restarts(const Options& options) {
     Play play{options, setup_of(options), {}};
     play.stage.witness().nodes_stay_up = false;
     play.stage.witness().disks_are_kept = options.seed % 2 == 0;
+    play.stage.witness().births_are_told = options.seed % 2 == 0;
     TroubleOptions what;
     what.crashes = what.pauses = true;
     what.lose_disks = options.seed % 2 != 0;
@@ -181,6 +182,7 @@ Report run_rollout_skew(const Options& options) {
     Play play{options, setup, {}};
     play.stage.witness().nodes_stay_up = false;
     play.stage.witness().clocks_are_right = false;
+    play.stage.witness().births_are_told = false;
     // Fewer than half: who is right is decided by the median.
     gossip::Rng& dice = play.stage.dice();
     for (std::uint32_t i = 0; i < play.world.size(); ++i) {
