@@ -111,22 +111,32 @@ void GameServer::obey(const NodeApi::Obeyed& said) {
 
 // Granted only if nobody has come meanwhile.
 void GameServer::ask_for_fence() {
-    company_.calls.ask<Hosting::Status>(
+    struct Fenced {
+        Hosting::Status status;
+        std::uint64_t process;
+    };
+    company_.calls.ask<Fenced>(
         setup_.node,
         [address = setup_.address, beat = state()](NodeApi& api) {
-            return api.fence(address, beat);
+            const std::uint64_t process = api.process();
+            return Fenced{api.fence(address, beat), process};
         },
-        in_this_life([this](const std::optional<Hosting::Status>& status) {
-            if (status != Hosting::Status::done) return done_beating();
+        in_this_life([this](const std::optional<Fenced>& said) {
+            if (!said || said->status != Hosting::Status::done) return done_beating();
             closed_ = true;
-            company_.witness.fenced(setup_.address, setup_.node);
+            company_.witness.fenced(setup_.address, {setup_.node, said->process});
             const Time linger{static_cast<std::int64_t>(company_.dice.below(kLinger))};
             company_.world.events().after(linger, in_this_life([this] { leave(); }));
             done_beating();
         }));
 }
 
+// Its last word comes last, not before an answer that is still to come.
 void GameServer::leave() {
+    if (beating_) {
+        company_.world.events().after(kLeastPause, in_this_life([this] { leave(); }));
+        return;
+    }
     ++life_;
     alive_ = false;
     company_.witness.ended(setup_.address);

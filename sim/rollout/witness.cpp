@@ -154,11 +154,11 @@ void Witness::killed(const std::string& address) {
     ended(address);
 }
 
-void Witness::fenced(const std::string& address, std::uint32_t node) {
+void Witness::fenced(const std::string& address, Process by) {
     ++seen_.fences;
     Life& life = lives_[address];
     life.fenced = true;
-    life.fenced_by = {node, world_.node(node).process()};
+    life.fenced_by = by;
     if (life.sessions.empty()) return;
     fail(21, kNobody, address,
          "it was fenced with " + std::to_string(life.sessions.size()) + " sessions");
@@ -256,8 +256,7 @@ void Witness::check_marks(const Issued& issued, const NodeApi::Seat& seat) {
     for (const Mark& mark : marks_) {
         if (mark.epoch <= issued.epoch || seat.at < mark.from) continue;
         late = true;
-        if (!mark.counted.contains(issued.by)) continue;
-        if (!clocks_are_right && !mark.counted.contains({seat.node, seat.process})) continue;
+        if (!clocks_are_right || !mark.counted.contains(issued.by)) continue;
         fail(20, issued.by.first, issued.token.address,
              "a ticket of epoch " + std::to_string(issued.epoch) +
                  " let somebody in after the watermark of " + std::to_string(mark.epoch));

@@ -45,7 +45,7 @@ class Witness {
     // A node has taken its registration.
     void registered(const std::string& version) { first_seen_.try_emplace(version, world_.now()); }
     // It has been told that its node has granted the fence.
-    void fenced(const std::string& address, std::uint32_t node);
+    void fenced(const std::string& address, std::pair<std::uint32_t, std::uint64_t> by);
     void ended(const std::string& address);
 
     // ---- clients

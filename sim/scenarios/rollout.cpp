@@ -156,7 +156,7 @@ Report run_rollout_restarts(const Options& options) {
     Play play{options, setup_of(options), {}};
     play.stage.witness().nodes_stay_up = false;
     play.stage.witness().disks_are_kept = options.seed % 2 == 0;
-    play.stage.witness().births_are_told = options.seed % 2 == 0;
+    play.stage.witness().births_are_told = false;
     TroubleOptions what;
     what.crashes = what.pauses = true;
     what.lose_disks = options.seed % 2 != 0;
@@ -175,7 +175,8 @@ Report run_rollout_restarts(const Options& options) {
 }
 
 Report run_rollout_skew(const Options& options) {
-    constexpr std::int64_t kWrong = 300'000;  // ms
+    constexpr std::int64_t kBehind = 300'000;  // ms
+    constexpr std::int64_t kAhead = 50'000;
     constexpr std::int64_t kNearlyRight = 200;
     WorldOptions setup = setup_of(options);
     setup.drift_ppm = 200;
@@ -183,14 +184,16 @@ Report run_rollout_skew(const Options& options) {
     play.stage.witness().nodes_stay_up = false;
     play.stage.witness().clocks_are_right = false;
     play.stage.witness().births_are_told = false;
-    // Fewer than half: who is right is decided by the median.
+    // One is wrong by minutes, but not further ahead than what others merge.
     gossip::Rng& dice = play.stage.dice();
-    for (std::uint32_t i = 0; i < play.world.size(); ++i) {
-        const std::int64_t most = i < (play.world.size() - 1) / 2 ? kWrong : kNearlyRight;
-        const auto sides = static_cast<std::uint64_t>(2 * most + 1);
-        play.world.node(play.world.size() - 1 - i)
-            .step_wall(static_cast<std::int64_t>(dice.below(sides)) - most);
+    const auto within = [&dice](std::int64_t least, std::int64_t most) {
+        return static_cast<std::int64_t>(dice.below(static_cast<std::uint64_t>(most - least + 1))) +
+               least;
+    };
+    for (std::uint32_t i = 0; i + 1 < play.world.size(); ++i) {
+        play.world.node(i).step_wall(within(-kNearlyRight, kNearlyRight));
     }
+    play.world.node(play.world.size() - 1).step_wall(within(-kBehind, kAhead));
     TroubleOptions what;
     what.step_ms = options.step_ms.value_or(5'000);
     what.crashes = options.seed % 2 == 0;
