@@ -94,12 +94,12 @@ void GameServer::beat() {
         [address = setup_.address, beat = state()](NodeApi& api) {
             return api.heartbeat(address, beat);
         },
-        in_this_life([this, before = redeems_,
+        in_this_life([this, before = redeems_, known = seq_,
                       quiet = open_.empty()](const std::optional<NodeApi::Obeyed>& said) {
             if (!said) return done_beating();
             if (said->status == Hosting::Status::unknown) return enroll();
             if (said->status != Hosting::Status::done) return done_beating();
-            learn(said->seq, quiet && before == redeems_);
+            learn(said->seq, known, quiet && before == redeems_);
             obey(*said);
         }));
 }
@@ -174,14 +174,14 @@ void GameServer::wake_in(Time delay) {
 void GameServer::redeem(const std::string& token, const Seated& then) {
     if (!alive_ || !enrolled_) return then(std::nullopt);
     const std::uint64_t call = ++redeems_;
-    open_[call] = seq_;
+    open_[call] = {seq_, false};
     company_.calls.ask<NodeApi::Seat>(
         setup_.node,
         [address = setup_.address, token](NodeApi& api) { return api.redeem(address, token); },
         [this, call, life = life_, then](const std::optional<NodeApi::Seat>& seat) {
             if (life != life_) return then(std::nullopt);
-            open_.erase(call);
-            if (seat && seat->accepted() && !admit(*seat)) return then(std::nullopt);
+            const bool stale = open_.extract(call).mapped().stale;
+            if (seat && seat->accepted() && (stale || !admit(*seat))) return then(std::nullopt);
             then(seat);
         });
 }
@@ -190,16 +190,18 @@ void GameServer::redeem(const std::string& token, const Seated& then) {
 // counted, or its seat would be given away twice.
 std::uint64_t GameServer::counted() const {
     std::uint64_t seq = seq_;
-    for (const auto& [call, before] : open_) seq = std::min(seq, before);
+    for (const auto& [call, redeeming] : open_) seq = std::min(seq, redeeming.before);
     return seq;
 }
 
 // What the node has accepted so far. If nothing was under way meanwhile, all of that is counted,
-// also what nobody heard of. Less than before: the node has begun anew.
-void GameServer::learn(std::uint64_t seq, bool calm) {
+// also what nobody heard of. Less than was known when it was asked: the node has begun anew, and
+// has forgotten the seats that are still on their way from its last life.
+void GameServer::learn(std::uint64_t seq, std::uint64_t known, bool calm) {
     if (calm) seq_ = seq;
-    seq_ = std::min(seq_, seq);
-    for (auto& [call, before] : open_) before = std::min(before, seq);
+    if (seq >= known) return;
+    seq_ = seq;
+    for (auto& [call, redeeming] : open_) redeeming = {std::min(redeeming.before, seq), true};
 }
 
 // A session of which the server knows nothing any more is over.

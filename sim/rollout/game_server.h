@@ -63,7 +63,7 @@ class GameServer {
     void wake_in(Time delay);
     void changed();
     bool admit(const NodeApi::Seat& seat);
-    void learn(std::uint64_t seq, bool calm);
+    void learn(std::uint64_t seq, std::uint64_t known, bool calm);
     [[nodiscard]] std::uint64_t counted() const;
     [[nodiscard]] registry::Heartbeat state() const;
     // Runs `action` unless this life is over by then.
@@ -83,9 +83,13 @@ class GameServer {
     bool told_ = false;      // its node knows that, too
     bool enrolled_ = false;  // its node has known this life: nobody comes in before
     std::uint64_t incarnation_ = 0;
-    std::map<std::uint64_t, bool> seats_;          // session, whether its client is here
-    std::uint64_t seq_ = 0;                        // the last acceptance that is known
-    std::map<std::uint64_t, std::uint64_t> open_;  // calls of redeem(), and seq_ when they began
+    std::map<std::uint64_t, bool> seats_;  // session, whether its client is here
+    std::uint64_t seq_ = 0;                // the last acceptance that is known
+    struct Redeeming {
+        std::uint64_t before = 0;  // seq_ when it began
+        bool stale = false;        // the node has begun anew since
+    };
+    std::map<std::uint64_t, Redeeming> open_;
     std::uint64_t redeems_ = 0;
     bool beating_ = false;
     bool changed_ = false;
