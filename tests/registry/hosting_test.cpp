@@ -131,6 +131,22 @@ TEST_F(HostingTest, ASessionIsGoneOnlyByProof) {
     EXPECT_EQ(judge(back, row()), Session::gone) << "there is a later one";
 }
 
+// hearsay-sim --scenario rollout_soak --seed 267: a node still held the deletion of the last life.
+TEST_F(HostingTest, ADeletionFromBeforeASessionIsThatOfAnEarlierLife) {
+    enroll(server());
+    gossip::LocalWrite end = encode(server());
+    end.tombstone = true;
+    end.timed_by_application = false;
+    ASSERT_TRUE(accepted(core_.put(end, now(), out_).status));
+    ASSERT_TRUE(row()->tombstone());
+    Token back = ticket(1);
+    back.kind = Token::Kind::resume;
+    back.issued_ms = row()->stamp().ms() - 1;
+    EXPECT_EQ(judge(back, row()), Session::gone);
+    back.issued_ms = row()->stamp().ms() + 1;
+    EXPECT_EQ(judge(back, row()), Session::unknown) << "its life has not been heard of yet";
+}
+
 TEST(WatermarksTest, BeginWhenTheLastOneFollows) {
     Watermarks marks;
     AppRow row;
