@@ -213,6 +213,28 @@ TEST_F(Lies, SomebodyTakesClientsWhileSomethingIsReady) {
     EXPECT_EQ(seen(), Numbers{22});
 }
 
+TEST_F(Lies, AnEarlierTicketLetsNobodyInAfterTheWatermark) {
+    const NodeApi::Seat seat = offered();
+    registry::Policy policy;
+    policy.ticket_ttl_s = registry::kMaxTicketTtl;
+    ASSERT_TRUE(stage.api(0).set_policy(policy));
+    world.run_for(Time{1'000'000});
+    witness.polled(0);
+    witness.watermark(stage.api(0), stage.api(0).cluster_ms());
+    witness.joined("a:1", kLife, seat);
+    EXPECT_EQ(seen(), Numbers{}) << "redeemed before it";
+    witness.over(seat.token.nonce, true);
+    NodeApi::Seat late = seat;
+    late.at = world.now();
+    witness.joined("a:1", kLife, late);
+    EXPECT_TRUE(seen().contains(20));
+}
+
+TEST_F(Lies, WhoIsNotNeededEnds) {
+    witness.still_there("a:1", stage.api(0));
+    EXPECT_EQ(seen(), Numbers{24});
+}
+
 TEST_F(Lies, ADecisionThatWasTakenIsNotLost) {
     witness.decided({gossip::PutStatus::created, 77, 0});
     std::vector<std::unique_ptr<NodeApi>> apis;
