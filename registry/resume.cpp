@@ -4,7 +4,10 @@ namespace registry {
 
 Session judge(const Token& token, const gossip::Record* record) {
     if (record == nullptr) return Session::unknown;
-    if (record->tombstone()) return Session::gone;
+    // A deletion from before the session is that of an earlier life, and this node late.
+    if (record->tombstone()) {
+        return record->stamp().ms() >= token.issued_ms ? Session::gone : Session::unknown;
+    }
     const auto instance = decode(record->fields());
     if (!instance) return Session::unknown;
     if (instance->incarnation > token.incarnation) return Session::gone;

@@ -12,7 +12,7 @@ namespace registry {
 // Whether the session of a resume token still exists, as far as a node knows.
 enum class Session : std::uint8_t {
     go,       // its instance lives: back to it, whatever its role
-    gone,     // proved: a later life of the address, a fence, a stop or a tombstone
+    gone,     // proved: a later life of the address, a fence, a stop or a later tombstone
     unknown,  // nothing is proved: absence from a table never is
 };
 

@@ -21,6 +21,7 @@ SeatBook::Seats& SeatBook::seats_of(const Instance& instance) {
     if (seats.incarnation != instance.incarnation) {
         seats = Seats{};
         seats.incarnation = instance.incarnation;
+        seats.accepted = seats.counted = seats.before_report = base_;
     }
     return seats;
 }
@@ -100,7 +101,9 @@ void SeatBook::report(const Instance& instance, std::uint32_t sessions,
                       std::optional<std::uint64_t> seq) {
     Seats& seats = seats_of(instance);
     const std::uint64_t counted = seq ? std::min(*seq, seats.accepted) : seats.before_report;
-    seats.reported = true;
+    // One that still counts in the book of an earlier process may be about to seat whom that one
+    // has accepted: it is believed when it has heard of this book and nothing of that one is open.
+    seats.reported = seats.reported || !seq || *seq >= base_;
     seats.sessions = sessions;
     seats.counted = std::max(seats.counted, counted);
     seats.before_report = seats.accepted;
@@ -118,11 +121,13 @@ std::uint64_t SeatBook::taken(const Instance& instance) const {
 std::uint64_t SeatBook::accepted(const Instance& instance) const {
     const auto at = seats_.find(instance.address);
     const bool known = at != seats_.end() && at->second.incarnation == instance.incarnation;
-    return known ? at->second.accepted : 0;
+    return known ? at->second.accepted : base_;
 }
 
 void SeatBook::expire(std::uint64_t now_s) {
-    spent_.erase(spent_.begin(), spent_.lower_bound({now_s, 0}));
+    while (spent_.size() > kKeptSpent && spent_.begin()->first < now_s) {
+        spent_.erase(spent_.begin());
+    }
 }
 
 }  // namespace registry

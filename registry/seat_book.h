@@ -21,8 +21,9 @@ namespace registry {
 // waits for each server's word on its sessions, before it gives a seat away.
 class SeatBook {
   public:
-    // `born_ms`: Unix ms at which this book was opened; tickets issued before are stale.
-    explicit SeatBook(std::uint64_t born_ms) : born_ms_(born_ms) {}
+    // `born_ms`: Unix ms at which this book was opened; tickets issued before are stale. Numbers of
+    // acceptances begin above those of every earlier book, so that none is taken for another.
+    explicit SeatBook(std::uint64_t born_ms) : born_ms_(born_ms), base_(born_ms << 20U) {}
 
     enum class Verdict : std::uint8_t {
         accepted,   // a new session, or the return of one
@@ -54,12 +55,13 @@ class SeatBook {
     [[nodiscard]] std::uint64_t leased(const Instance& instance, std::uint64_t now_ms) const;
 
     // The server's word: so many sessions, those that may still be resumed among them, of which it
-    // has counted everything accepted up to `seq`. A server that does not say so has counted, we
-    // take it, what was accepted before its last word but this one.
+    // has counted everything accepted up to `seq`. Seats are given away once that is a
+    // number of this book: see accepted(). A server that says none has counted, we take it, what
+    // was accepted before its last word but this one.
     void report(const Instance& instance, std::uint32_t sessions, std::optional<std::uint64_t> seq);
     // Sessions, and seats that were given away since the server's last word.
     [[nodiscard]] std::uint64_t taken(const Instance& instance) const;
-    // What was accepted for this life of the instance so far.
+    // The number of the last acceptance for this life of the instance, which the server repeats.
     [[nodiscard]] std::uint64_t accepted(const Instance& instance) const;
     // Forgets the seats of every instance that `wanted` is not true of: deleted, or another's now.
     template <class Wanted>
@@ -67,8 +69,10 @@ class SeatBook {
         std::erase_if(seats_, [&](const auto& entry) { return !wanted(entry.first); });
     }
     [[nodiscard]] std::size_t size() const { return seats_.size(); }  // instances
-    // Drops tickets that are expired anyway. O(expired).
+    // Drops tickets that are expired anyway, beyond the last kKeptSpent: a clock that steps ahead
+    // and back makes others valid again. O(dropped log n).
     void expire(std::uint64_t now_s);
+    static constexpr std::size_t kKeptSpent = 16'384;  // about 1 MB
 
   private:
     struct Lease {
@@ -94,6 +98,7 @@ class SeatBook {
     Seats& seats_of(const Instance& instance);
 
     std::uint64_t born_ms_;
+    std::uint64_t base_;
     std::map<std::string, Seats, std::less<>> seats_;
     std::set<std::pair<std::uint64_t, std::uint64_t>> spent_;  // expiry, nonce
 };

@@ -9,8 +9,18 @@
 
 #include "gossip/core.h"
 #include "registry/app_book.h"
+#include "registry/view.h"
 
 namespace registry {
+
+// The nodes that may answer clients, as a View has them.
+[[nodiscard]] inline std::set<gossip::NodeId> live_nodes(const View& view) {
+    std::set<gossip::NodeId> ids;
+    for (const NodeRow& node : view.nodes()) {
+        if (node.state <= gossip::MemberState::suspect) ids.insert(node.id);
+    }
+    return ids;
+}
 
 // From when on no ticket of an earlier epoch can be valid any more: since all live nodes were first
 // known to follow the epoch, plus the lifetime of a ticket. Who comes back from behind a partition

@@ -79,6 +79,10 @@ double Report::value(std::string_view name) const {
     return found->value;
 }
 
+bool Report::has(std::string_view name) const {
+    return std::ranges::find(fields_, name, &Field::name) != fields_.end();
+}
+
 std::string Report::text() const {
     std::size_t width = 8;
     for (const Field& field : fields_) width = std::max(width, field.name.size());

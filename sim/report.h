@@ -51,6 +51,7 @@ class Report {
     [[nodiscard]] std::uint64_t trace() const { return trace_; }
     // A figure by its name. Requires that it was added.
     [[nodiscard]] double value(std::string_view name) const;
+    [[nodiscard]] bool has(std::string_view name) const;
 
     [[nodiscard]] std::string text() const;
     [[nodiscard]] std::string json() const;

@@ -102,6 +102,15 @@ gossip::NodeId SimNode::exchange_now() {
     return peer;
 }
 
+void SimNode::act(const std::function<void(gossip::Core&, gossip::Now, gossip::Output&)>& input) {
+    turn([&](gossip::Now t, Output& out) { input(*core_, t, out); });
+}
+
+void SimNode::set_answer(std::uint64_t topic, const gossip::PollAnswer& answer) {
+    CHECK(running());
+    core_->set_answer(topic, answer);
+}
+
 void SimNode::when_running(Events::Action input) {
     if (!running()) return;
     if (paused_) {

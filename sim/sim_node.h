@@ -53,6 +53,14 @@ class SimNode final : public Host, private gossip::Effects {
     // ---- what applications and operators do. Requires running() and not paused().
     gossip::PutResult put(const gossip::LocalWrite& write);
     gossip::NodeId exchange_now();
+    // A turn of what its API asks of the core.
+    void act(const std::function<void(gossip::Core&, gossip::Now, gossip::Output&)>& input);
+    // What it answers when it is polled. Requires running().
+    void set_answer(std::uint64_t topic, const gossip::PollAnswer& answer);
+    // Which process of this machine it is: another one after each crash() and start().
+    [[nodiscard]] std::uint64_t process() const { return process_; }
+    // Now, once the process continues, or never if it ends before or does not run.
+    void when_running(Events::Action input);
 
     // ---- Host
     [[nodiscard]] bool powered() const override { return powered_; }
@@ -70,8 +78,6 @@ class SimNode final : public Host, private gossip::Effects {
     // Gives the core one input, then lets it do what is due, performs all effects and checks.
     template <class Input>
     void turn(Input input);
-    // Now, or once the process continues.
-    void when_running(Events::Action input);
     void arm();
     void wake(std::uint64_t token);
     // False once the process has died in the middle of its turn.

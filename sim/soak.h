@@ -9,12 +9,12 @@
 
 namespace sim {
 
-// Many worlds of the scenario `soak`, one per seed.
+// Many worlds of one scenario, one per seed.
 struct SoakOptions {
     std::uint64_t first = 1;
     std::uint64_t seeds = 1000;
-    // Of every world; what is left out each world draws for itself. The seed and the scenario are
-    // the soak's.
+    // Of every world; what is left out each world draws for itself. Without a scenario it is
+    // `soak`; the seed is the soak's.
     Options world;
 };
 

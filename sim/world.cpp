@@ -202,6 +202,7 @@ std::vector<gossip::Endpoint> World::seeds() const {
 void World::started(const SimNode& node) {
     trace(1, node.index());
     checkers_.started(node.index(), node.disk().rows());
+    if (on_start) on_start(node);
 }
 
 void World::crashed(const SimNode& node) {

@@ -67,6 +67,8 @@ class World {
     [[nodiscard]] gossip::Rng& dice() { return dice_; }
     // Called after every turn that changed a table.
     std::function<void(const SimNode&, const gossip::Output&)> on_publish;
+    // Called when a process has read its disk, before its first turn.
+    std::function<void(const SimNode&)> on_start;
 
     // ---- what is seen from outside
     [[nodiscard]] bool ok() const { return checkers_.violations().empty(); }
@@ -93,6 +95,8 @@ class World {
     [[nodiscard]] const gossip::Config& config() const { return config_; }
     [[nodiscard]] std::vector<gossip::Endpoint> seeds() const;
     [[nodiscard]] gossip::Output& scratch() { return scratch_; }
+    // What happens outside of the nodes is a part of the trace too.
+    void note(std::uint64_t detail) { trace(4, detail); }
     void started(const SimNode& node);
     void crashed(const SimNode& node);
     void persisted(const SimNode& node, const gossip::Output& out);

@@ -130,7 +130,8 @@ class Server:
 
     def start(self):
         self._register()
-        self._beat()
+        self._beat()  # hears how the node counts
+        self._beat()  # counts like that: clients may come
         self._thread.start()
 
     def stop(self):
@@ -234,7 +235,8 @@ class Server:
     def _beat(self):
         state, counted, book = self._counted()
         status, answer = call(self.node, "POST", self._path("/heartbeat"), state)
-        if status == 404:  # the node has lost us, or is another one
+        # The node has lost us, is another one, or has heard again of an earlier life.
+        if status == 404 or answer.get("incarnation", self.incarnation) < self.incarnation:
             self._register()
             state, counted, book = self._counted()
             status, answer = call(self.node, "POST", self._path("/heartbeat"), state)

@@ -1,6 +1,5 @@
 #include <functional>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "node/activity.h"
@@ -156,15 +155,6 @@ void submit(const DecisionPtr& d) {
     if (!queued) d->exchange->send(busy());
 }
 
-std::set<gossip::NodeId> live_nodes(const Api& api) {
-    std::set<gossip::NodeId> ids;
-    const ViewPtr view = api.view();
-    for (const registry::NodeRow& node : view->nodes()) {
-        if (node.state <= gossip::MemberState::suspect) ids.insert(node.id);
-    }
-    return ids;
-}
-
 // `"agreement":{..},"watermark":..`: how many live nodes follow the same plan, and from when on no
 // ticket of an earlier epoch can be valid any more (Unix seconds; null while somebody has not
 // heard).
@@ -172,8 +162,8 @@ std::string agreement_json(Api& api, const AppRow& row, const CoreStatus& others
     std::string out = R"(,"agreement":)";
     append_agreement(out, others.agreement);
     out += R"(,"watermark":)";
-    const auto watermark =
-        api.watermarks->at(row, others.agreement, live_nodes(api), api.cluster_ms());
+    const auto watermark = api.watermarks->at(row, others.agreement,
+                                              registry::live_nodes(*api.view()), api.cluster_ms());
     if (!watermark) return out + "null";
     registry::append_number(out, *watermark);
     return out;

@@ -141,7 +141,9 @@ Response refusal_of(const Call& call) {
             return problem(
                 409,
                 who + " is in another incarnation, " + std::to_string(reply.instance.incarnation),
-                "another server has the address now; stop, or register anew");
+                "register anew if yours is the later one; else another server has the "
+                "address: stop",
+                R"(,"incarnation":)" + std::to_string(reply.instance.incarnation));
         case Hosting::Status::no_incarnation:
             return problem(409, who + " has no incarnation",
                            "register with one, e.g. the time of the start: a fence is for one "

@@ -20,11 +20,12 @@ constexpr std::string_view kExamples =
   hearsay-sim run spread --delay 20 -o svg > curve.svg   links of 20 ms, as a picture
   hearsay-sim run churn --seed 42 -o json                random faults, every invariant checked
   hearsay-sim soak --seeds 1000                          a thousand worlds of faults of all kinds
+  hearsay-sim soak --scenario rollout_soak --seeds 500   rollouts with servers and clients, faults
   hearsay-sim compare --nodes 1000                       beside other protocols; compare --help
 
 usage: hearsay-sim run [SCENARIO] [options]   or   hearsay-sim [--scenario NAME] [options]
-       hearsay-sim soak [--seeds N] [--first S] [--nodes, --loss, --delay, --interval, --fanout,
-                         --step]
+       hearsay-sim soak [--scenario NAME] [--seeds N] [--first S]
+                        [--nodes, --loss, --delay, --interval, --fanout, --step]
 
 options of a run, whose defaults are the scenario's:
   --nodes N         1 to 1000000
@@ -41,6 +42,7 @@ options of a run, whose defaults are the scenario's:
   --help
 
 options of a soak:
+  --scenario NAME   soak (default), rollout_soak, or any other
   --seeds N         how many worlds; default 1000
   --first S         the seed of the first one; default 1
 
@@ -146,7 +148,7 @@ std::string take(std::string_view name, std::string_view value, CommandLine& lin
 }
 
 std::string take_of_soak(std::string_view name, std::string_view value, CommandLine& line) {
-    constexpr std::array kOfWorlds{"--nodes",    "--loss",   "--delay",
+    constexpr std::array kOfWorlds{"--scenario", "--nodes",  "--loss", "--delay",
                                    "--interval", "--fanout", "--step"};
     if (name == "--first") return seed(name, value, line.soak.first);
     if (name == "--seeds") {
@@ -164,10 +166,12 @@ std::string take_name(std::string_view word, bool first, bool& named, CommandLin
     if (first && word == "run") return {};
     if (first && word == "soak") {
         line.verb = CommandLine::Verb::soak;
+        line.options.scenario = "soak";
         return {};
     }
     if (line.verb == CommandLine::Verb::soak) {
-        return "a soak has its own scenario, so " + in_quotes(word) + " is one too many";
+        return "a soak takes its scenario as --scenario NAME, so " + in_quotes(word) +
+               " is one too many";
     }
     if (first) {
         return "unknown command " + in_quotes(word) +

@@ -34,6 +34,20 @@ constexpr std::array kScenarios{
              run_rolling_restart},
     Scenario{"registrations", "many thousands register, change and leave", run_registrations},
     Scenario{"soak", "one world of a soak: random faults of all kinds", run_soak_world},
+    Scenario{"rollout", "v1 to v2 to v3, v3 before v1 is empty; nobody loses his session",
+             run_rollout},
+    Scenario{"rollout_partition", "v2 is promoted while the cluster is divided",
+             run_rollout_partition},
+    Scenario{"two_rollouts", "both sides of a partition promote, each another version",
+             run_two_rollouts},
+    Scenario{"rollback", "half of the clients go to v2, then all to v1 again", run_rollback},
+    Scenario{"storm", "many clients, few seats (--rows clients): never one too many", run_storm},
+    Scenario{"rollout_restarts", "nodes crash, lose their disks and freeze during rollouts",
+             run_rollout_restarts},
+    Scenario{"rollout_skew", "rollouts with clocks that are wrong by minutes, drift and step",
+             run_rollout_skew},
+    Scenario{"rollout_soak", "one world of a soak of rollouts: all of that, at random",
+             run_rollout_soak},
 };
 
 // For the handler, which may not allocate.

@@ -38,6 +38,14 @@ Report run_restart_all(const Options& options);
 Report run_rolling_restart(const Options& options);
 Report run_registrations(const Options& options);
 Report run_soak_world(const Options& options);
+Report run_rollout(const Options& options);
+Report run_rollout_partition(const Options& options);
+Report run_two_rollouts(const Options& options);
+Report run_rollback(const Options& options);
+Report run_storm(const Options& options);
+Report run_rollout_restarts(const Options& options);
+Report run_rollout_skew(const Options& options);
+Report run_rollout_soak(const Options& options);
 
 [[nodiscard]] std::span<const Scenario> scenarios();
 [[nodiscard]] const Scenario* find_scenario(std::string_view name);

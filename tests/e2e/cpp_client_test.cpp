@@ -182,6 +182,20 @@ TEST_F(CppClient, AConnectionIsKeptAndFoundAgain) {
     }));
 }
 
+TEST_F(CppClient, AServerWhoseEarlierLifeIsHeardOfAgainRegistersAnew) {
+    hearsay::ServerOptions later = options("10.0.0.1:1", "v1");
+    later.incarnation = 100;
+    hearsay::Server server(later);
+    server.start();
+    ASSERT_TRUE(
+        agent_.client().send({.method = "DELETE", .target = "/v1/instances/10.0.0.1:1"}).ok());
+    ASSERT_TRUE(agent_.put("10.0.0.1:1", {{"app_name", "arena"}, {"incarnation", 99}}).ok());
+    EXPECT_TRUE(eventually([&] {
+        const auto row = agent_.instance("10.0.0.1:1");
+        return row.is_object() && row.at("incarnation") == 100;
+    })) << agent_.instance("10.0.0.1:1");
+}
+
 TEST_F(CppClient, WhatIsWrongIsSaid) {
     hearsay::Server wrong(options("http://10.0.0.1", "v1"));
     EXPECT_THROW(wrong.start(), hearsay::Refused);

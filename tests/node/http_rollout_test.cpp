@@ -14,6 +14,10 @@ using test::eventually;
 using test::HttpAnswer;
 using test::json;
 
+std::uint64_t number(const json& digits) {
+    return std::stoull(digits.get<std::string>());
+}
+
 class HttpRollout : public test::HttpTest {
   protected:
     // A server of chat with an incarnation; `more` are further fields.
@@ -206,14 +210,14 @@ TEST_F(HttpRollout, AnswersSayWhyThereIsNoSeat) {
 
 TEST_F(HttpRollout, ATicketBecomesASessionOnceAndComesBackWithItsToken) {
     server("a:1", "v1", {{"capacity", 2}});
-    (void)beat("a:1", {{"sessions", 0}});
+    const std::uint64_t base = number(beat("a:1", {{"sessions", 0}}).at("seq"));
     const json offer = endpoint().at("candidates").at(0);
     EXPECT_EQ(offer.at("address"), "a:1");
     const HttpAnswer first = redeem("a:1", offer.at("ticket"));
     EXPECT_EQ(first.status, 200) << first.body;
     const json session = json::parse(first.body);
     EXPECT_EQ(session.at("verdict"), "accepted");
-    EXPECT_EQ(session.at("seq"), "1");
+    EXPECT_EQ(number(session.at("seq")), base + 1);
     const HttpAnswer second = redeem("a:1", offer.at("ticket"));
     EXPECT_EQ(second.status, 409);
     EXPECT_EQ(json::parse(second.body).at("verdict"), "spent");
@@ -229,7 +233,10 @@ TEST_F(HttpRollout, ATicketBecomesASessionOnceAndComesBackWithItsToken) {
 
 TEST_F(HttpRollout, NeverMoreAreSeatedThanThereAreSeats) {
     server("a:1", "v1", {{"capacity", 5}});
-    (void)beat("a:1", {{"sessions", 0}, {"seq", "0"}});
+    const std::uint64_t base = number(beat("a:1", {{"sessions", 0}, {"seq", "0"}}).at("seq"));
+    EXPECT_EQ(redeem("a:1", endpoint().at("candidates").at(0).at("ticket")).status, 503)
+        << "it has not said a number of this process yet";
+    (void)beat("a:1", {{"sessions", 0}, {"seq", std::to_string(base)}});
     int seated = 0;
     for (int i = 0; i < 20; ++i) {
         const json offer = endpoint();
@@ -242,8 +249,9 @@ TEST_F(HttpRollout, NeverMoreAreSeatedThanThereAreSeats) {
         }
     }
     EXPECT_EQ(seated, 5);
-    const json counted = beat("a:1", {{"sessions", 4}, {"seq", "5"}});  // one has left
-    EXPECT_EQ(counted.at("seq"), "5");
+    const std::string five = std::to_string(base + 5);
+    const json counted = beat("a:1", {{"sessions", 4}, {"seq", five}});  // one has left
+    EXPECT_EQ(counted.at("seq"), five);
     EXPECT_EQ(redeem("a:1", endpoint().at("candidates").at(0).at("ticket")).status, 200);
 }
 
@@ -357,16 +365,17 @@ TEST_F(HttpRollout, AServerThatWaitsHearsOfAChangeAtOnce) {
 
 TEST_F(HttpRollout, AFenceIsGrantedOnlyWhenNobodyIsThere) {
     server("a:1", "v1", {{"capacity", 10}});
-    (void)beat("a:1", {{"sessions", 0}, {"seq", "0"}});
+    const std::uint64_t base = number(beat("a:1", {{"sessions", 0}}).at("seq"));
+    const std::string one = std::to_string(base + 1);
     const json late = endpoint().at("candidates").at(0);
     const json offer = endpoint().at("candidates").at(0);
     EXPECT_EQ(redeem("a:1", offer.at("ticket")).status, 200);
     const auto fence = [this](const json& body) { return post("/v1/instances/a:1/fence", body); };
     expect_refused(fence(json::object()), 409, "1 sessions");
     expect_refused(fence({{"sessions", 0}, {"seq", "0"}}), 409, "1 sessions");
-    expect_refused(fence({{"sessions", 0}, {"resuming", 1}, {"seq", "1"}}), 409, "1 sessions");
-    expect_refused(fence({{"sessions", 0}, {"seq", "1"}, {"incarnation", 6}}), 409, "incarnation");
-    const HttpAnswer granted = fence({{"sessions", 0}, {"seq", "1"}, {"incarnation", 7}});
+    expect_refused(fence({{"sessions", 0}, {"resuming", 1}, {"seq", one}}), 409, "1 sessions");
+    expect_refused(fence({{"sessions", 0}, {"seq", one}, {"incarnation", 6}}), 409, "incarnation");
+    const HttpAnswer granted = fence({{"sessions", 0}, {"seq", one}, {"incarnation", 7}});
     EXPECT_EQ(granted.status, 200) << granted.body;
     // Whoever comes now has to go elsewhere, and nobody is sent.
     const HttpAnswer moved = redeem("a:1", late.at("ticket"));

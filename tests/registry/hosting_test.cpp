@@ -73,7 +73,7 @@ TEST_F(HostingTest, AServerIsFencedOnceNobodyIsThere) {
     const auto busy = hosting_.fence(core_, nothing_, "10.0.0.1:7777", beat, now(), out_);
     EXPECT_EQ(busy.status, Status::occupied);
     EXPECT_EQ(busy.taken, 1U) << "who was let in and has not been counted yet";
-    beat.seq = 1;
+    beat.seq = ((kNowMs - 1000) << 20U) + 1;
     const auto granted = hosting_.fence(core_, nothing_, "10.0.0.1:7777", beat, now(), out_);
     EXPECT_EQ(granted.status, Status::done);
     EXPECT_NE(decode(row()->fields())->closed_epoch, 0U);
@@ -129,6 +129,22 @@ TEST_F(HostingTest, ASessionIsGoneOnlyByProof) {
     EXPECT_EQ(judge(back, row()), Session::unknown) << "its life has not been heard of yet";
     back.incarnation = 6;
     EXPECT_EQ(judge(back, row()), Session::gone) << "there is a later one";
+}
+
+// hearsay-sim --scenario rollout_soak --seed 267: a node still held the deletion of the last life.
+TEST_F(HostingTest, ADeletionFromBeforeASessionIsThatOfAnEarlierLife) {
+    enroll(server());
+    gossip::LocalWrite end = encode(server());
+    end.tombstone = true;
+    end.timed_by_application = false;
+    ASSERT_TRUE(accepted(core_.put(end, now(), out_).status));
+    ASSERT_TRUE(row()->tombstone());
+    Token back = ticket(1);
+    back.kind = Token::Kind::resume;
+    back.issued_ms = row()->stamp().ms() - 1;
+    EXPECT_EQ(judge(back, row()), Session::gone);
+    back.issued_ms = row()->stamp().ms() + 1;
+    EXPECT_EQ(judge(back, row()), Session::unknown) << "its life has not been heard of yet";
 }
 
 TEST(WatermarksTest, BeginWhenTheLastOneFollows) {

@@ -46,7 +46,9 @@ TEST(CommandLine, ASoakHasSeedsAndOptionsOfItsWorlds) {
     EXPECT_EQ(line_of({"soak", "--rows", "3"}).complaint,
               "'--rows' is no option of a soak; hearsay-sim --help lists all");
     EXPECT_EQ(line_of({"soak", "churn"}).complaint,
-              "a soak has its own scenario, so 'churn' is one too many");
+              "a soak takes its scenario as --scenario NAME, so 'churn' is one too many");
+    EXPECT_EQ(line_of({"soak"}).soak.world.scenario, "soak");
+    EXPECT_EQ(line_of({"soak", "--scenario", "storm"}).soak.world.scenario, "storm");
 }
 
 TEST(CommandLine, OptionsAloneAreARunToo) {

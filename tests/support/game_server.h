@@ -39,8 +39,13 @@ class GameServer {
     bool beat() {
         const auto answer = send("POST", "/heartbeat", state());
         if (!answer.ok()) return false;
-        instruction_ = json::parse(answer.body).at("instruction");
-        return true;
+        const json body = json::parse(answer.body);
+        instruction_ = body.at("instruction");
+        // Nothing is open: all that the node has accepted is counted. One that has just started
+        // gives seats away when it has heard that.
+        const bool told = body.at("seq") == seq_;
+        seq_ = body.at("seq");
+        return told || beat();
     }
     // A client that has come with a ticket or a token: its new token, or why it may not.
     struct Seated {

@@ -224,7 +224,8 @@ class Server {
     // Registers. Throws Unreachable or Refused.
     void start() {
         enroll();
-        beat();
+        beat();  // hears how the node counts
+        beat();  // counts like that: clients may come
         thread_ = std::thread([this] { run(); });
     }
     // Deregisters; what has not been told to close takes clients until now.
@@ -359,7 +360,9 @@ class Server {
     void beat() {
         State told = state();
         detail::Answer answer = detail::call(options_.node, "POST", path("/heartbeat"), told.body);
-        if (answer.status == 404) {  // the node has lost us, or is another one
+        // The node has lost us, is another one, or has heard again of an earlier life.
+        const std::uint64_t life = answer.body.value("incarnation", UINT64_MAX);
+        if (answer.status == 404 || life < options_.incarnation) {
             enroll();
             told = state();
             answer = detail::call(options_.node, "POST", path("/heartbeat"), told.body);
@@ -394,12 +397,10 @@ class Server {
             closed_ = detail::call(options_.node, "POST", path("/fence"), body).status == 200;
             if (!closed_) said = "draining";
         }
-        bool other = false;
-        {
+        const bool other = [&] {
             const std::lock_guard lock{mutex_};
-            other = said != instruction_;
-            instruction_ = said;
-        }
+            return std::exchange(instruction_, said) != said;
+        }();
         if (other && options_.on_instruction) options_.on_instruction(said);
     }
     std::optional<Seated> welcome_back(const std::string& token,
