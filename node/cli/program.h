@@ -14,8 +14,8 @@
 #include "node/cli/toy.h"
 #include "node/cli/wait.h"
 
-// The command line's parser, for the files that add commands to it and nobody else: CLI11 takes
-// seconds to compile.
+// The command line's parser, for the two files that add commands to it and nobody else: CLI11 takes
+// seconds to compile. What is declared here is in cli.cpp, unless it is about rollouts.
 namespace node {
 
 // The texts of the command line as CLI11 splits it. What they mean is found out afterwards, so

@@ -187,7 +187,7 @@ void place_packed(Api& api, const ExchangePtr& exchange, const std::shared_ptr<Q
 }
 
 void place(Api& api, const ExchangePtr& exchange, const std::shared_ptr<Question>& q,
-           Return token) {
+           const Return& token) {
     const auto seats = api.seats->seats(api.view(), q->app);
     if (seats->app() && seats->app()->app.policy.pick == registry::Pick::packed) {
         return place_packed(api, exchange, q, token, 0);

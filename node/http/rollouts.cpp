@@ -18,7 +18,6 @@ namespace node {
 namespace {
 
 using gossip::Errc;
-using gossip::Error;
 using gossip::Result;
 using registry::App;
 using registry::AppRow;

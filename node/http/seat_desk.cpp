@@ -47,7 +47,7 @@ bool SeatDesk::take(const Row& row) {
     return purse_.take(row.address(), row.incarnation(), now_ms_());
 }
 
-void SeatDesk::lease(const Row& row, Then then) {
+void SeatDesk::lease(const Row& row, const Then& then) {
     LeaseQuestion question;
     {
         const std::lock_guard lock(mutex_);
@@ -56,7 +56,7 @@ void SeatDesk::lease(const Row& row, Then then) {
         } else {
             ++waiting_;
             Pending& pending = pending_[std::string{row.address()}];
-            pending.waiting.push_back(std::move(then));
+            pending.waiting.push_back(then);
             if (pending.waiting.size() > 1) return;
             question = purse_.question(row.address(), row.incarnation(), 1);
             pending.question = question;

@@ -42,7 +42,7 @@ class SeatDesk final : public QuestionListener {
     // there is none in time, or too many wait already. Runs on the core's or an HTTP thread. All
     // who wait for one instance share one question.
     using Then = std::function<void(bool answered)>;
-    void lease(const registry::Row& row, Then then);
+    void lease(const registry::Row& row, const Then& then);
 
     static constexpr std::size_t kMaxWaiting = 10'000;
     // Of one question, before it is repeated. On loopback an answer takes under 1 ms, in a data
