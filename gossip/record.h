@@ -20,7 +20,8 @@ enum class RecordKind : std::uint8_t {
     // What operators decided about an application. Belongs to the cluster: when the node that wrote
     // it is gone, another keeps it alive. Versions of it order by epoch first.
     app = 3,
-    // Of an application: when it was first seen. Kept by whoever writes it again.
+    // Of an application: when it was first seen. Kept by whoever writes it again. Versions of it
+    // order by the epoch that its writer gives it.
     version = 4,
 };
 
@@ -34,7 +35,7 @@ struct RecordFields {
     bool expired = false;    // its owner saw its lease lapse
     Stamp stamp;
     NodeId owner;                   // the node that watches the lease; 0: nobody
-    std::uint64_t last_update = 0;  // Unix seconds as the application said them; an app's epoch
+    std::uint64_t last_update = 0;  // Unix seconds as the application said them; or the epoch
     std::uint32_t ttl_s = 0;        // lease, in seconds; 0: none
     std::string_view key;
     std::string_view value;
@@ -110,22 +111,26 @@ class Record {
 };
 
 // The order of versions of one key: the greater wins. Total, because two records with equal stamps
-// and equal digests are equal. The epoch, which only apps have, comes first: a decision that is
-// stamped anew to stay above the horizon must not win over a later one from behind a partition.
+// and equal digests are equal. The epoch, which only apps and their versions have, comes first: a
+// decision that is stamped anew to stay above the horizon must not win over a later one from behind
+// a partition.
 struct Rank {
     std::uint64_t epoch = 0;
     Stamp stamp;
     std::uint64_t digest = 0;
     auto operator<=>(const Rank&) const = default;
 };
+constexpr bool has_epoch(RecordKind kind) {
+    return kind == RecordKind::app || kind == RecordKind::version;
+}
 inline std::uint64_t epoch_of(const RecordFields& fields) {
-    return fields.kind == RecordKind::app ? fields.last_update : 0;
+    return has_epoch(fields.kind) ? fields.last_update : 0;
 }
 inline Rank rank(const RecordFields& fields, std::uint64_t digest) {
     return {epoch_of(fields), fields.stamp, digest};
 }
 inline Rank rank(const Record& record) {
-    if (record.kind() == RecordKind::app) return rank(record.fields(), record.digest());
+    if (has_epoch(record.kind())) return rank(record.fields(), record.digest());
     return {0, record.stamp(), record.digest()};
 }
 

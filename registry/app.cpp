@@ -24,6 +24,8 @@ constexpr std::uint8_t kAppCodec = 1;
 constexpr std::uint8_t kBirthCodec = 1;
 constexpr std::uint8_t kPaused = 1;
 constexpr std::uint8_t kHard = 2;
+constexpr unsigned kBirthBits = 48;  // of milliseconds: until the year 10889
+constexpr std::uint64_t kLastBirth = (1ULL << kBirthBits) - 1;
 constexpr char kBirthSeparator = '\n';  // no name contains it
 
 constexpr std::array<std::string_view, 2> kPicks{"spread", "packed"};
@@ -236,6 +238,9 @@ gossip::LocalWrite encode(const Birth& birth) {
     write.kind = gossip::RecordKind::version;
     write.key = birth_key(birth.app, birth.version);
     write.timed_by_application = false;
+    // The epoch: of one generation the end is greater than every birth, and an earlier birth than a
+    // later one. Far below any stamp, as epochs have to be.
+    write.last_update = (birth.generation << kBirthBits) | (kLastBirth - birth.ms);
     Writer w{write.value};
     w.u8(kBirthCodec);
     w.varint(birth.ms);
@@ -249,7 +254,8 @@ Result<Birth> decode_birth(const gossip::RecordFields& fields) {
     }
     Reader r{gossip::as_bytes(fields.value)};
     const std::uint8_t codec = r.u8();
-    Birth birth{std::string{names->first}, std::string{names->second}, r.varint()};
+    Birth birth{std::string{names->first}, std::string{names->second}, r.varint(),
+                fields.last_update >> kBirthBits};
     if (codec != kBirthCodec || !r.ok()) {
         return Error{Errc::malformed, "a version record of another release"};
     }

@@ -87,14 +87,18 @@ struct App {
 [[nodiscard]] gossip::Result<App> decode_app(const gossip::RecordFields& fields);
 
 // When a version of an app was first seen, by whichever node: a restart or a scale-up of an old
-// version does not make it the newest. Written once, by the node where its first instance
-// registers.
+// version does not make it the newest. Written by the node where its first instance registers; of
+// two that have not heard of each other, the earlier birth wins, whoever is written later. A
+// version that operators have deleted may be born again: that is another generation, and the later
+// wins.
 struct Birth {
     std::string app;
     std::string version;
-    std::uint64_t ms = 0;  // Unix milliseconds of the cluster's time
+    std::uint64_t ms = 0;          // Unix milliseconds of the cluster's time; 0: the end of it
+    std::uint64_t generation = 0;  // at most kMaxGeneration
     bool operator==(const Birth&) const = default;
 };
+constexpr std::uint64_t kMaxGeneration = 255;
 [[nodiscard]] std::string birth_key(std::string_view app, std::string_view version);
 // The app and the version of a key; nullopt if it names none.
 [[nodiscard]] std::optional<std::pair<std::string_view, std::string_view>> split_birth_key(

@@ -84,15 +84,18 @@ void AppBook::apply_app(const Record& record) {
     state.app = std::move(app);
 }
 
-// The latest record is the one that is there: births of one version hardly ever differ.
 void AppBook::apply_birth(const Record& record) {
-    if (record.tombstone()) return remove(record);
+    const auto names = split_birth_key(record.key());
     const auto birth = decode_birth(record.fields());
-    if (!birth) {
+    if (!names || (!birth && !record.tombstone())) {
         ++undecodable_;
         return;
     }
-    version(touch(birth->app), birth->version).birth_ms = birth->ms;
+    State& state = touch(names->first);
+    gossip::Rank& known = state.births[std::string{names->second}];
+    if (gossip::rank(record) < known) return;
+    known = gossip::rank(record);
+    version(state, names->second).birth_ms = record.tombstone() ? 0 : birth->ms;
 }
 
 void AppBook::remove(const Record& record) {
@@ -102,7 +105,12 @@ void AppBook::remove(const Record& record) {
     }
     if (record.kind() == RecordKind::version) {
         const auto names = split_birth_key(record.key());
-        if (names) version(touch(names->first), names->second).birth_ms = 0;
+        if (!names) return;
+        State& state = touch(names->first);
+        const auto known = state.births.find(names->second);
+        if (known == state.births.end() || known->second > gossip::rank(record)) return;
+        state.births.erase(known);
+        version(state, names->second).birth_ms = 0;
     }
 }
 

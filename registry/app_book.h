@@ -57,6 +57,7 @@ class AppBook {
         std::optional<App> app;
         gossip::Rank rank;  // of the App record, also of a tombstone
         std::map<std::string, VersionFacts, std::less<>> versions;
+        std::map<std::string, gossip::Rank, std::less<>> births;  // of versions: their records
         // Of each version: how many live instances have acked which epoch.
         std::map<std::string, std::map<std::uint64_t, std::uint32_t>, std::less<>> acks;
         std::shared_ptr<const AppRow> row;  // as published; nullptr: not listed

@@ -48,9 +48,13 @@ void note_version(gossip::Core& core, const Instance& x, gossip::Now now, gossip
             core.config().horizon.count() / 4) {
         return;
     }
-    Birth birth{x.app_name, x.version, 0};
-    if (known != nullptr && !known->tombstone()) {
-        if (const auto decoded = decode_birth(known->fields())) birth.ms = decoded->ms;
+    Birth birth{x.app_name, x.version, 0, 0};
+    if (known != nullptr) {
+        if (const auto decoded = decode_birth(known->fields())) birth = *decoded;
+        if (known->tombstone()) {
+            birth.ms = 0;
+            birth.generation = std::min(birth.generation + 1, kMaxGeneration);
+        }
     }
     if (birth.ms == 0) {
         birth.ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms, 1));
@@ -69,6 +73,17 @@ gossip::PutResult put_registration(gossip::Core& core, gossip::LocalWrite& write
     const gossip::PutResult put = core.put(write, now, out);
     if (accepted(put.status)) note_version(core, instance, now, out);
     return put;
+}
+
+void forget_version(gossip::Core& core, const std::string& app, const std::string& version,
+                    gossip::Now now, gossip::Output& out) {
+    const gossip::Record* known =
+        core.table().find(gossip::RecordKind::version, birth_key(app, version));
+    if (known == nullptr || known->tombstone()) return;
+    const auto birth = decode_birth(known->fields());
+    gossip::LocalWrite write = encode(Birth{app, version, 0, birth ? birth->generation : 0});
+    write.tombstone = true;
+    (void)core.put(write, now, out);
 }
 
 bool accepted(PutStatus status) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "gossip/core.h"
 
 namespace registry {
@@ -11,6 +13,10 @@ namespace registry {
 // Requires the encoding of a valid instance. O(row).
 gossip::PutResult put_registration(gossip::Core& core, gossip::LocalWrite& write, gossip::Now now,
                                    gossip::Output& out);
+
+// Ends a version that nobody needs: if it is born again, it is a new one.
+void forget_version(gossip::Core& core, const std::string& app, const std::string& version,
+                    gossip::Now now, gossip::Output& out);
 
 // Was it taken, or is there nothing to say but a refusal?
 [[nodiscard]] bool accepted(gossip::PutStatus status);

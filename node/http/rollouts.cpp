@@ -70,7 +70,7 @@ struct Decision {
     bool dry_run = false;
     int tries = 0;
     gossip::PutStatus status = gossip::PutStatus::created;
-    std::optional<gossip::LocalWrite> also = {};  // with it: the end of a version
+    std::optional<std::string> forgets = {};  // with it: the end of this version
 };
 using DecisionPtr = std::shared_ptr<Decision>;
 
@@ -131,7 +131,7 @@ void submit(const DecisionPtr& d) {
     const AppRow row = known ? *known : nothing_decided(d->name);
     if (d->if_epoch && d->if_epoch->value != row.epoch) return d->exchange->send(conflict(*d, row));
     const Result<App> app = d->make(row);
-    if (!app && d->also && app.error().code == Errc::invalid) {
+    if (!app && d->forgets && app.error().code == Errc::invalid) {
         return d->exchange->send(
             problem(409, app.error().message, "hearsay rollout status shows who is still on it"));
     }
@@ -139,7 +139,7 @@ void submit(const DecisionPtr& d) {
     if (d->dry_run) return d->exchange->send(previewed(row, *app));
     const bool same =
         known && row.epoch != 0 && app->rollout == row.app.rollout && app->policy == row.app.policy;
-    if (same && !d->also) {
+    if (same && !d->forgets) {
         return d->exchange->send(decided(*d));  // as it is already
     }
     gossip::LocalWrite write = registry::encode(*app);
@@ -148,7 +148,9 @@ void submit(const DecisionPtr& d) {
     const bool queued = d->api.context.core.submit(
         [d, write = std::move(write)](gossip::Core& core, gossip::Now now, gossip::Output& out) {
             d->status = core.put(write, now, out).status;
-            if (registry::accepted(d->status) && d->also) (void)core.put(*d->also, now, out);
+            if (registry::accepted(d->status) && d->forgets) {
+                registry::forget_version(core, d->name, *d->forgets, now, out);
+            }
         },
         [d] { settle(d); });
     if (!queued) d->exchange->send(busy());
@@ -309,8 +311,7 @@ void delete_app_version(Api& api, const ExchangePtr& exchange) {
         decision->make = [version = *version](const AppRow& row) {
             return registry::without_version(row, version);
         };
-        decision->also = registry::encode(registry::Birth{*name, *version, 1});
-        decision->also->tombstone = true;
+        decision->forgets = *version;
     }
     submit(decision);
 }

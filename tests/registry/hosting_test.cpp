@@ -147,6 +147,68 @@ TEST_F(HostingTest, ADeletionFromBeforeASessionIsThatOfAnEarlierLife) {
     EXPECT_EQ(judge(back, row()), Session::unknown) << "its life has not been heard of yet";
 }
 
+// Nodes that had no contact, or whose disk was lost.
+class BirthsTest : public ::testing::Test {
+  protected:
+    static gossip::Now at(std::int64_t second) {
+        gossip::Now now;
+        now.mono = gossip::Mono::time_point{std::chrono::seconds{second}};
+        now.wall = gossip::Wall::time_point{std::chrono::milliseconds{kNowMs} +
+                                            std::chrono::seconds{second}};
+        return now;
+    }
+    struct Node {
+        explicit Node(std::uint64_t id)
+            : core(gossip::Config{},
+                   {gossip::NodeId{id}, "n", gossip::Endpoint::v4(10, 1, 2, 3, 7701), "h:1"}, 1,
+                   at(0)) {}
+        void enroll(std::int64_t second) {
+            gossip::LocalWrite write = encode(sample());
+            ASSERT_TRUE(accepted(put_registration(core, write, at(second), out).status));
+        }
+        const gossip::Record* row() {
+            return core.table().find(gossip::RecordKind::version, birth_key("chat", "v1"));
+        }
+        std::uint64_t second() {
+            const gossip::Record* record = row();
+            if (record == nullptr || record->tombstone()) return 0;
+            return (decode_birth(record->fields())->ms - kNowMs) / 1000;
+        }
+        gossip::Core core;
+        gossip::Output out;
+    };
+    // What a node knows that hears of both, in this order.
+    static std::uint64_t merged(Node& first, Node& then) {
+        Node third{3};
+        EXPECT_TRUE(third.core.restore(first.row()->bytes(), at(100)));
+        (void)third.core.restore(then.row()->bytes(), at(100));
+        return third.second();
+    }
+};
+
+TEST_F(BirthsTest, TheEarlierOfTwoWinsWhoeverIsWrittenLater) {
+    Node early{1};
+    Node late{2};
+    early.enroll(5);
+    late.enroll(50);
+    EXPECT_EQ(merged(early, late), 5U);
+    EXPECT_EQ(merged(late, early), 5U);
+}
+
+TEST_F(BirthsTest, AVersionThatWasDeletedIsBornAnew) {
+    Node one{1};
+    Node stranger{2};
+    one.enroll(5);
+    forget_version(one.core, "chat", "v1", at(20), one.out);
+    ASSERT_TRUE(one.row()->tombstone());
+    stranger.enroll(30);
+    EXPECT_EQ(merged(one, stranger), 0U) << "it has not heard of the end";
+    one.enroll(40);
+    EXPECT_EQ(one.second(), 40U);
+    EXPECT_EQ(merged(one, stranger), 40U);
+    EXPECT_EQ(merged(stranger, one), 40U);
+}
+
 TEST(WatermarksTest, BeginWhenTheLastOneFollows) {
     Watermarks marks;
     AppRow row;
