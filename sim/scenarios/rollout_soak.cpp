@@ -51,8 +51,7 @@ Report run_rollout_soak(const Options& options) {
     witness.nodes_stay_up = !what.crashes;
     witness.disks_are_kept = !what.lose_disks;
     witness.clocks_are_right = what.step_ms == 0;
-    witness.births_are_told =
-        what.step_ms == 0 && !(what.crashes || what.partitions || what.pauses || what.weather);
+    witness.births_are_told = what.step_ms == 0 && !what.lose_disks && !what.pauses;
     Trouble trouble{world, stage, what};
     report.expect(form(world, kForm), "the cluster did not form");
     registry::Policy policy;
