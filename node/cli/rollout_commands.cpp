@@ -40,6 +40,25 @@ Result<int> with_patience(const Program& program,
     return run(*session, *limit);
 }
 
+void add_version_drain(Program& program, CLI::App* rollout) {
+    auto& options = program.texts.rollout;
+    CLI::App* drain =
+        add_verb(program, rollout, "drain",
+                 "Takes a version out, or says by when the sessions of draining ones end.",
+                 "  hearsay rollout drain chat v1\n"
+                 "  hearsay rollout drain chat --within 2h --notify-in 90m\n"
+                 "  hearsay rollout drain chat v1 --within 10m --hard\n"
+                 "  hearsay rollout drain chat --within never\n");
+    drain->add_option("version", options.version, "one of its versions");
+    drain
+        ->add_option("--within", options.within,
+                     "its sessions end in this time; never: by themselves")
+        ->type_name("DURATION|never");
+    drain->add_option("--notify-in", options.notify_in, "servers tell their clients then (at once)")
+        ->type_name("DURATION");
+    drain->add_flag("--hard", options.hard, "sessions that are left then are cut");
+}
+
 }  // namespace
 
 void add_rollout(Program& program) {
@@ -90,21 +109,7 @@ void add_rollout(Program& program) {
                      "  hearsay rollout release chat v2\n"))
         ->required();
 
-    CLI::App* drain =
-        add_verb(program, rollout, "drain",
-                 "Takes a version out, or says by when the sessions of draining ones end.",
-                 "  hearsay rollout drain chat v1\n"
-                 "  hearsay rollout drain chat --within 2h --notify-in 90m\n"
-                 "  hearsay rollout drain chat v1 --within 10m --hard\n"
-                 "  hearsay rollout drain chat --within never\n");
-    version(drain);
-    drain
-        ->add_option("--within", options.within,
-                     "its sessions end in this time; never: by themselves")
-        ->type_name("DURATION|never");
-    drain->add_option("--notify-in", options.notify_in, "servers tell their clients then (at once)")
-        ->type_name("DURATION");
-    drain->add_flag("--hard", options.hard, "sessions that are left then are cut");
+    add_version_drain(program, rollout);
 
     CLI::App* apps = add(program, "apps", "Lists the applications and which versions accept.",
                          "  hearsay apps\n  hearsay apps -o json\n");

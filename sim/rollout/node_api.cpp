@@ -10,7 +10,6 @@ using gossip::Core;
 using gossip::Now;
 using gossip::Output;
 using registry::Hosting;
-using registry::SeatBook;
 using registry::Session;
 using registry::Token;
 

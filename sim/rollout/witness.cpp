@@ -357,6 +357,7 @@ void Witness::check_order(NodeApi& by) {
     const registry::AppRow* app = by.app();
     if (app == nullptr) return;
     std::vector<std::string> order;
+    order.reserve(app->plan.versions.size());
     for (const auto& version : app->plan.versions) order.push_back(version.version);
     for (std::size_t i = 1; i < order.size(); ++i) {
         const auto newer = first_seen_.find(order[i - 1]);
