@@ -142,10 +142,14 @@ LeaseAnswer Hosting::lease(const gossip::Core& core, const View& view, gossip::N
     const Instance& x = found.instance;
     const bool open = found.status == Status::done && x.phase == Phase::running &&
                       x.closed_epoch == 0 && !draining(view, x, now_ms);
-    if (!open) return {};
-    const AppRow* app = view.app(x.app_name);
-    const std::uint32_t ttl_s = app ? app->app.policy.ticket_ttl_s : kDefaultTicketTtl;
-    return book_.lease(question, lessee, x, SeatPurse::hold_ms(ttl_s), now_ms);
+    LeaseAnswer answer;
+    if (open) {
+        const AppRow* app = view.app(x.app_name);
+        const std::uint32_t ttl_s = app ? app->app.policy.ticket_ttl_s : kDefaultTicketTtl;
+        answer = book_.lease(question, lessee, x, SeatPurse::hold_ms(ttl_s), now_ms);
+    }
+    answer.round = question.round;
+    return answer;
 }
 
 void Hosting::tidy(const gossip::Core& core) {

@@ -29,6 +29,7 @@ std::string encode(const LeaseAnswer& answer) {
     w.u8(answer.offered ? 1 : 0);
     w.varint(answer.seats);
     w.varint(answer.left);
+    w.varint(answer.round);
     return out;
 }
 
@@ -55,6 +56,7 @@ std::optional<LeaseAnswer> decode_lease_answer(gossip::Bytes bytes) {
     a.offered = r.u8() == 1;
     const std::uint64_t seats = r.varint();
     const std::uint64_t left = r.varint();
+    a.round = r.varint();
     if (!r.ok() || seats > SeatPurse::kMaxBatch) return std::nullopt;
     a.seats = static_cast<std::uint32_t>(seats);
     a.left = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, UINT32_MAX));
@@ -83,15 +85,13 @@ bool SeatPurse::full(std::string_view address, std::uint64_t incarnation,
     return held != nullptr && held->seats == 0 && now_ms < held->full_until_ms;
 }
 
-LeaseQuestion SeatPurse::question(std::string_view address, std::uint64_t incarnation,
-                                  std::size_t clients) {
+LeaseQuestion SeatPurse::question(std::string_view address, std::uint64_t incarnation) {
     const Held* held = find(address, incarnation);
-    const std::size_t batch = held ? held->batch : 1;
     LeaseQuestion q;
     q.address = address;
     q.incarnation = incarnation;
     q.round = ++round_;
-    q.wanted = static_cast<std::uint32_t>(std::clamp<std::size_t>(clients, batch, kMaxBatch));
+    q.wanted = held ? held->batch : 1;
     return q;
 }
 

@@ -30,6 +30,7 @@ struct LeaseAnswer {
     bool offered = false;     // it takes new clients, and this node may say so
     std::uint32_t seats = 0;  // granted
     std::uint32_t left = 0;   // free for others after that
+    std::uint64_t round = 0;  // of the question
     bool operator==(const LeaseAnswer&) const = default;
 };
 [[nodiscard]] std::string encode(const LeaseQuestion& question);
@@ -58,9 +59,8 @@ class SeatPurse {
     // It was full, or took nobody, a moment ago.
     [[nodiscard]] bool full(std::string_view address, std::uint64_t incarnation,
                             std::uint64_t now_ms) const;
-    // What to ask for `clients` that wait: more each time that all seats were used up in time.
-    LeaseQuestion question(std::string_view address, std::uint64_t incarnation,
-                           std::size_t clients);
+    // What to ask for: more each time that all seats were used up in time.
+    LeaseQuestion question(std::string_view address, std::uint64_t incarnation);
     void answered(const LeaseQuestion& question, const LeaseAnswer& answer, std::uint64_t now_ms);
     // Seats to give back; they are no longer here. Forgets instances that nobody asks for.
     // O(instances).

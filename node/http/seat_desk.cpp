@@ -58,7 +58,8 @@ void SeatDesk::lease(const Row& row, const Then& then) {
             Pending& pending = pending_[std::string{row.address()}];
             pending.waiting.push_back(then);
             if (pending.waiting.size() > 1) return;
-            question = purse_.question(row.address(), row.incarnation(), 1);
+            question = purse_.question(row.address(), row.incarnation());
+            rounds_[question.round] = question.address;
             pending.question = question;
             pending.owner = row.owner();
             pending.tries = 1;
@@ -69,35 +70,38 @@ void SeatDesk::lease(const Row& row, const Then& then) {
     look_after(question.address, question.round);
 }
 
-// Numbers are known before the answer can be: both happen on the core thread, one after the other.
+// Answers name their round, so that it does not matter which of several questions they are to.
 void SeatDesk::send(const LeaseQuestion& question, gossip::NodeId owner) {
     (void)core_.submit(
-        [this, bytes = registry::encode(question), address = question.address, owner](
-            gossip::Core& core, gossip::Now now, gossip::Output& out) {
-            const std::uint32_t number = core.ask(owner, gossip::as_bytes(bytes), now, out);
-            if (number == 0) return;  // silence will tell
-            const std::lock_guard lock(mutex_);
-            numbers_[number] = address;
+        [bytes = registry::encode(question), owner](gossip::Core& core, gossip::Now now,
+                                                    gossip::Output& out) {
+            (void)core.ask(owner, gossip::as_bytes(bytes), now, out);  // silence will tell
         },
         [] {});
 }
 
+std::vector<SeatDesk::Then> SeatDesk::settle(const std::string& address,
+                                             const registry::LeaseAnswer& answer) {
+    const auto pending = pending_.extract(address);
+    purse_.answered(pending.mapped().question, answer, now_ms_());
+    rounds_.erase(pending.mapped().question.round);
+    waiting_ -= pending.mapped().waiting.size();
+    if (answer.seats > 0) {
+        owners_[address] = pending.mapped().owner;
+        give_back_later();
+    }
+    return pending.mapped().waiting;
+}
+
 void SeatDesk::answered(const gossip::Output::Answered& answer) {
+    const auto lease = registry::decode_lease_answer(gossip::as_bytes(answer.answer));
+    if (!lease) return;
     std::vector<Then> waiting;
     {
         const std::lock_guard lock(mutex_);
-        const auto number = numbers_.find(answer.question);
-        if (number == numbers_.end()) return;
-        const auto pending = pending_.find(number->second);
-        numbers_.erase(number);
-        const auto lease = registry::decode_lease_answer(gossip::as_bytes(answer.answer));
-        if (!lease || pending == pending_.end()) return;
-        purse_.answered(pending->second.question, *lease, now_ms_());
-        if (lease->seats > 0) owners_[pending->first] = pending->second.owner;
-        waiting = std::move(pending->second.waiting);
-        waiting_ -= waiting.size();
-        pending_.erase(pending);
-        if (lease->seats > 0) give_back_later();
+        const auto round = rounds_.find(lease->round);
+        if (round == rounds_.end()) return;  // a copy, or of seats that were given back
+        waiting = settle(std::string{round->second}, *lease);
     }
     for (const Then& then : waiting) then(true);
 }
@@ -116,11 +120,7 @@ void SeatDesk::look_after(const std::string& address, std::uint64_t round) {
                 again = pending->second.question;
                 owner = pending->second.owner;
             } else {
-                purse_.answered(pending->second.question, {}, now_ms_());
-                waiting = std::move(pending->second.waiting);
-                waiting_ -= waiting.size();
-                pending_.erase(pending);
-                std::erase_if(numbers_, [&](const auto& n) { return n.second == address; });
+                waiting = settle(address, {});
             }
         }
         if (!again.address.empty()) {

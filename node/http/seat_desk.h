@@ -63,6 +63,8 @@ class SeatDesk final : public QuestionListener {
         std::vector<Then> waiting;
     };
     void send(const registry::LeaseQuestion& question, gossip::NodeId owner);
+    // Requires the lock. Ends a question: who waits for it.
+    std::vector<Then> settle(const std::string& address, const registry::LeaseAnswer& answer);
     void look_after(const std::string& address, std::uint64_t round);
     void give_back_later();
 
@@ -75,7 +77,7 @@ class SeatDesk final : public QuestionListener {
     std::mutex mutex_;  // for everything below
     registry::SeatPurse purse_;
     std::map<std::string, Pending> pending_;        // by address
-    std::map<std::uint32_t, std::string> numbers_;  // of questions under way: addresses
+    std::map<std::uint64_t, std::string> rounds_;   // of pending questions: addresses
     std::map<std::string, gossip::NodeId> owners_;  // of what is leased
     std::size_t waiting_ = 0;
     bool giving_back_ = false;

@@ -39,17 +39,7 @@ class HostingTest : public ::testing::Test {
         x.sessions = 0;
         return x;
     }
-    static Token ticket(std::uint64_t nonce) {
-        Token t;
-        t.app = "chat";
-        t.version = "v1";
-        t.address = sample().address;
-        t.incarnation = 7;
-        t.issued_ms = kNowMs;
-        t.expires_s = (kNowMs / 1000) + 30;
-        t.nonce = nonce;
-        return t;
-    }
+    static Token ticket(std::uint64_t nonce) { return testing::ticket(nonce, kNowMs); }
     const gossip::Record* row() {
         return core_.table().find(gossip::RecordKind::instance, sample().address);
     }

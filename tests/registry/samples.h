@@ -6,6 +6,7 @@
 #include "gossip/member.h"
 #include "registry/instance.h"
 #include "registry/plan.h"
+#include "registry/token.h"
 
 // Instances, records and nodes that the tests of this folder share.
 
@@ -56,6 +57,20 @@ inline gossip::Record record(const Instance& x, Version version = {}) {
     fields.stamp = gossip::Stamp::at_ms(version.ms);
     fields.owner = x.owner;
     return gossip::Record::make(fields, kKey);
+}
+
+// A ticket for sample(), at `now_ms`.
+inline Token ticket(std::uint64_t nonce, std::uint64_t now_ms, gossip::NodeId lessee = {}) {
+    Token t;
+    t.app = "chat";
+    t.version = "v1";
+    t.address = sample().address;
+    t.incarnation = 7;
+    t.issued_ms = now_ms;
+    t.expires_s = (now_ms / 1000) + 30;
+    t.nonce = nonce;
+    t.lessee = lessee.value;
+    return t;
 }
 
 // A version of which so many instances are up.

@@ -26,12 +26,7 @@ Instance server(std::uint32_t capacity = 2) {
 }
 
 Token ticket(std::uint64_t nonce) {
-    Token t;
-    t.incarnation = 7;
-    t.issued_ms = kNow - 1;
-    t.expires_s = kNow / 1000 + 30;
-    t.nonce = nonce;
-    return t;
+    return testing::ticket(nonce, kNow - 1);
 }
 
 Token resume() {

@@ -27,13 +27,7 @@ Instance server(std::uint32_t capacity, std::string address = "10.0.0.1:7777") {
 }
 
 Token ticket(std::uint64_t nonce, gossip::NodeId lessee = {}) {
-    Token t;
-    t.incarnation = 7;
-    t.issued_ms = kNow;
-    t.expires_s = (kNow / 1000) + 30;
-    t.nonce = nonce;
-    t.lessee = lessee.value;
-    return t;
+    return testing::ticket(nonce, kNow, lessee);
 }
 
 LeaseQuestion wants(std::uint32_t seats, std::uint64_t round) {
@@ -55,7 +49,7 @@ TEST(SeatLease, SurvivesTheWireAndNothingElseDoes) {
     EXPECT_EQ(back->round, q.round);
     EXPECT_EQ(back->wanted, 7U);
     EXPECT_EQ(back->returned, 3U);
-    const LeaseAnswer answer{true, 5, 9};
+    const LeaseAnswer answer{true, 5, 9, 1ULL << 40};
     EXPECT_EQ(decode_lease_answer(gossip::as_bytes(encode(answer))), answer);
 
     const std::string whole = encode(q);
@@ -112,7 +106,7 @@ TEST(SeatLease, AQuestionThatIsHeardTwiceTakesNoSeatTwice) {
 
 TEST(SeatPurseTest, AsksForMoreAsSeatsAreUsedUpAndGivesBackWhatIsNot) {
     SeatPurse purse{100};
-    const auto ask = [&purse] { return purse.question("a:1", 7, 1); };
+    const auto ask = [&purse] { return purse.question("a:1", 7); };
     std::uint64_t now = kNow;
     for (const std::uint32_t batch : {1U, 2U, 4U, 8U, 16U, 32U, 32U}) {
         const LeaseQuestion q = ask();
@@ -138,11 +132,11 @@ TEST(SeatPurseTest, AsksForMoreAsSeatsAreUsedUpAndGivesBackWhatIsNot) {
 
 TEST(SeatPurseTest, KnowsForAMomentWhoIsFull) {
     SeatPurse purse{1};
-    purse.answered(purse.question("a:1", 7, 3), {true, 0, 0}, kNow);
+    purse.answered(purse.question("a:1", 7), {true, 0, 0}, kNow);
     EXPECT_TRUE(purse.full("a:1", 7, kNow));
     EXPECT_FALSE(purse.full("a:1", 8, kNow));
     EXPECT_FALSE(purse.full("a:1", 7, kNow + SeatPurse::kFullMs));
-    purse.answered(purse.question("b:1", 7, 1), {true, 1, 0}, kNow);
+    purse.answered(purse.question("b:1", 7), {true, 1, 0}, kNow);
     EXPECT_FALSE(purse.full("b:1", 7, kNow));
     EXPECT_TRUE(purse.take("b:1", 7, kNow));
     EXPECT_TRUE(purse.full("b:1", 7, kNow)) << "that was the last one";
@@ -182,7 +176,7 @@ TEST(SeatLeaseLaws, PackedFillsOneServerAfterTheOtherHoweverOldTheViews) {
                 if (nodes[n].full(x.address, 7, now)) continue;
                 bool leased = nodes[n].take(x.address, 7, now);
                 for (int tries = 0; !leased && tries < 2; ++tries) {
-                    const LeaseQuestion q = nodes[n].question(x.address, 7, 1);
+                    const LeaseQuestion q = nodes[n].question(x.address, 7);
                     LeaseAnswer answer = book.lease(q, id, x, kHold, now);
                     if (random() % 10 == 0) answer = book.lease(q, id, x, kHold, now);
                     nodes[n].answered(q, answer, now);
