@@ -7,6 +7,7 @@
 
 #include "tests/support/cluster.h"
 #include "tests/support/raw_connection.h"
+#include "tests/support/rollouts.h"
 #include "tests/support/text.h"
 
 // The example server and its players: what a rollout, a lost network and a killed server look like
@@ -22,8 +23,10 @@ using test::Cluster;
 using test::contains;
 using test::content_of;
 using test::count;
+using test::decide;
 using test::eventually;
 using test::json;
+using test::role_at;
 
 // From answer to answer the counter of a session rises by one; at a return it says where it stands.
 void expect_unbroken_counters(const std::vector<BotEvent>& events) {
@@ -65,20 +68,7 @@ class ArenaTest : public testing::Test {
         return test::spawn_example("arena-bots", arguments, cluster_.directory() / "bots");
     }
     bool everywhere(const std::string& version, const std::string& role) {
-        return eventually([&] {
-            for (std::size_t i = 0; i < cluster_.size(); ++i) {
-                if (role_at(i, version) != role) return false;
-            }
-            return true;
-        });
-    }
-    std::string role_at(std::size_t node, const std::string& version) {
-        const json app = cluster_[node].get("/v1/apps/arena?census=0");
-        if (!app.is_object()) return "";
-        for (const json& each : app.at("versions")) {
-            if (each.at("version") == version) return each.at("role");
-        }
-        return "";
+        return test::everywhere(cluster_, version, role);
     }
     bool seen(const std::string& event, int times) {
         return eventually([&] { return count(bot_events(log()), event) >= times; });
@@ -98,9 +88,8 @@ TEST_F(ArenaTest, ARolloutCutsNobodyOff) {
     auto players = bots({"--sessions", "30", "--rate", "15", "--min", "1s", "--max", "3s"});
     ASSERT_TRUE(seen("joined", 10)) << story();
     auto two = server(test::next_address(), "v2", 1);
-    ASSERT_TRUE(eventually([&] { return !role_at(2, "v2").empty(); })) << story();
-    const auto promoted = cluster_[2].client().send(
-        {.method = "POST", .target = "/v1/apps/arena/promote", .body = R"({"version":"v2"})"});
+    ASSERT_TRUE(eventually([&] { return !role_at(cluster_[2], "v2").empty(); })) << story();
+    const auto promoted = decide(cluster_[2], "promote", {{"version", "v2"}});
     ASSERT_EQ(promoted.status, 200) << promoted.body;
     ASSERT_TRUE(everywhere("v1", "draining")) << story();
     const auto drained_by =
@@ -139,13 +128,7 @@ TEST_F(ArenaTest, AHardDeadlineEndsWhatIsLeft) {
     ASSERT_TRUE(seen("joined", 5)) << story();
     auto two = server(test::next_address(), "v2", 1, {"--ttl", "1s"});
     ASSERT_TRUE(everywhere("v2", "accepting")) << story();
-    const auto drain = [&](const char* body) {
-        return cluster_[2]
-            .client()
-            .send({.method = "POST", .target = "/v1/apps/arena/drain", .body = body})
-            .status;
-    };
-    ASSERT_EQ(drain(R"({"version": "v1", "within": "1h"})"), 200);
+    ASSERT_EQ(decide(cluster_[2], "drain", {{"version", "v1"}, {"within", "1h"}}).status, 200);
     ASSERT_TRUE(eventually([&] {
         const json app = cluster_[2].get("/v1/apps/arena?census=0");
         return std::all_of(app.at("versions").begin(), app.at("versions").end(),
@@ -153,7 +136,7 @@ TEST_F(ArenaTest, AHardDeadlineEndsWhatIsLeft) {
     })) << "every server knows of the decision\n"
         << cluster_[2].get("/v1/apps/arena");
     EXPECT_EQ(count(bot_events(log()), "dismissed"), 0) << story();
-    ASSERT_EQ(drain(R"({"within": "1s", "hard": true})"), 200);
+    ASSERT_EQ(decide(cluster_[2], "drain", {{"within", "1s"}, {"hard", true}}).status, 200);
     ASSERT_TRUE(seen("dismissed", 5)) << story();
     EXPECT_EQ(one.wait(10s), 0) << "cut, it is empty, fenced and ends\n" << story();
     EXPECT_TRUE(two.running());
@@ -260,7 +243,7 @@ TEST_F(ArenaTest, ClientsWithoutMannersAreSentAway) {
     EXPECT_TRUE(contains(says(std::string(5000, 'x')), "no invalid"));
 
     const auto ticket = [&] {
-        const json place = cluster_[1].get("/v1/apps/arena/endpoint?client=ann");
+        const json place = test::place(cluster_[1], "?client=ann");
         return place.at("candidates").at(0).at("ticket").get<std::string>();
     };
     const std::string first = ticket();

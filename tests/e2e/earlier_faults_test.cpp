@@ -3,6 +3,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/game_server.h"
 #include "tests/support/raw_connection.h"
+#include "tests/support/rollouts.h"
 #include "tests/support/text.h"
 
 // What registries and rollout managers before this one did wrong, each shown not to happen here.
@@ -12,37 +13,15 @@ namespace {
 using namespace std::chrono_literals;
 using test::Agent;
 using test::contains;
+using test::decide;
 using test::eventually;
 using test::GameServer;
 using test::HttpAnswer;
 using test::json;
+using test::place;
 using test::Ran;
-
-json place(Agent& agent, const std::string& query = "") {
-    return json::parse(agent.client().get("/v1/apps/arena/endpoint" + query).body, nullptr, false);
-}
-
-json version(Agent& agent, const std::string& wanted) {
-    const json app = agent.get("/v1/apps/arena");
-    if (!app.is_object()) return {};
-    for (const json& v : app.at("versions")) {
-        if (v.at("version") == wanted) return v;
-    }
-    return {};
-}
-
-std::string role(Agent& agent, const std::string& wanted) {
-    const json v = version(agent, wanted);
-    return v.is_object() ? v.at("role").get<std::string>() : "";
-}
-
-bool promote(Agent& agent, const std::string& wanted) {
-    return agent.client()
-        .send({.method = "POST",
-               .target = "/v1/apps/arena/promote",
-               .body = json{{"version", wanted}}.dump()})
-        .ok();
-}
+using test::role_at;
+using test::version_at;
 
 // "accepted", or why not.
 std::string join(Agent& agent, GameServer& server, const std::string& client,
@@ -67,24 +46,24 @@ TEST_F(EarlierFaults, ARestartOrScaleUpOfTheOldVersionMadeItTheLatest) {
     GameServer two{node().url(), "10.0.0.2:7777", "v2", 5};
     ASSERT_TRUE(one.start());
     ASSERT_TRUE(two.start());
-    ASSERT_EQ(role(node(), "v2"), "accepting");
+    ASSERT_EQ(role_at(node(), "v2"), "accepting");
     GameServer again{node().url(), "10.0.0.1:7777", "v1", 5, 2};
     GameServer more{node(1).url(), "10.0.0.3:7777", "v1", 5};
     ASSERT_TRUE(again.start());
     ASSERT_TRUE(more.start());
-    ASSERT_TRUE(eventually([&] { return version(node(), "v1").value("live", 0) == 2; }));
-    EXPECT_EQ(role(node(), "v2"), "accepting");
+    ASSERT_TRUE(eventually([&] { return version_at(node(), "v1").value("live", 0) == 2; }));
+    EXPECT_EQ(role_at(node(), "v2"), "accepting");
     EXPECT_EQ(place(node()).at("address"), "10.0.0.2:7777");
 }
 
 TEST_F(EarlierFaults, ADeploymentNeverLeftTheMap) {
     GameServer one{node().url(), "10.0.0.1:7777", "v1", 5};
     ASSERT_TRUE(one.start());
-    ASSERT_FALSE(role(node(), "v1").empty());
+    ASSERT_FALSE(role_at(node(), "v1").empty());
     ASSERT_TRUE(
         node().client().send({.method = "DELETE", .target = "/v1/instances/10.0.0.1:7777"}).ok());
     for (std::size_t i = 0; i < 2; ++i) {
-        EXPECT_TRUE(eventually([&] { return role(node(i), "v1").empty(); })) << i;
+        EXPECT_TRUE(eventually([&] { return role_at(node(i), "v1").empty(); })) << i;
     }
 }
 
@@ -134,14 +113,14 @@ TEST_F(EarlierFaults, TheStandbyListWasForgottenInARestart) {
     GameServer one{node().url(), "10.0.0.1:7777", "v1", 5};
     GameServer two{node().url(), "10.0.0.2:7777", "v2", 5};
     ASSERT_TRUE(one.start() && two.start());
-    ASSERT_TRUE(promote(node(), "v1"));
-    ASSERT_EQ(role(node(), "v2"), "warm");
-    const std::string why = version(node(), "v2").at("why");
+    ASSERT_TRUE(decide(node(), "promote", {{"version", "v1"}}).ok());
+    ASSERT_EQ(role_at(node(), "v2"), "warm");
+    const std::string why = version_at(node(), "v2").at("why");
     for (std::size_t i = 0; i < 2; ++i) cluster_[i].process().kill();
     for (std::size_t i = 0; i < 2; ++i) cluster_.restart(i);
-    ASSERT_TRUE(eventually([&] { return role(node(), "v2") == "warm"; })) << cluster_.logs();
-    EXPECT_EQ(version(node(), "v2").at("why"), why);
-    EXPECT_EQ(role(node(), "v1"), "accepting");
+    ASSERT_TRUE(eventually([&] { return role_at(node(), "v2") == "warm"; })) << cluster_.logs();
+    EXPECT_EQ(version_at(node(), "v2").at("why"), why);
+    EXPECT_EQ(role_at(node(), "v1"), "accepting");
 }
 
 TEST_F(EarlierFaults, AFullServerWasOffered) {
@@ -271,10 +250,10 @@ TEST_F(EarlierFaults, ARolloutStuckBecauseEveryServerWasOccupied) {
     ASSERT_TRUE(one.beat());
     GameServer two{node(1).url(), "10.0.0.2:7777", "v2", 1};
     ASSERT_TRUE(two.start());
-    ASSERT_TRUE(eventually([&] { return !role(node(), "v2").empty(); }));
-    ASSERT_TRUE(promote(node(), "v2"));
-    EXPECT_EQ(role(node(), "v2"), "accepting");
-    EXPECT_EQ(role(node(), "v1"), "draining");
+    ASSERT_TRUE(eventually([&] { return !role_at(node(), "v2").empty(); }));
+    ASSERT_TRUE(decide(node(), "promote", {{"version", "v2"}}).ok());
+    EXPECT_EQ(role_at(node(), "v2"), "accepting");
+    EXPECT_EQ(role_at(node(), "v1"), "draining");
     EXPECT_EQ(join(node(), two, "ben"), "accepted");
     ASSERT_TRUE(one.beat());
     EXPECT_EQ(one.sessions(), 1U);

@@ -4,6 +4,7 @@
 
 #include "tests/support/cluster.h"
 #include "tests/support/game_server.h"
+#include "tests/support/rollouts.h"
 #include "tests/support/text.h"
 
 // Version 2 goes live while the clients of version 1 stay where they are, whatever happens to the
@@ -15,47 +16,21 @@ using namespace std::chrono_literals;
 using test::Agent;
 using test::Cluster;
 using test::contains;
+using test::decide;
 using test::eventually;
 using test::GameServer;
-using test::HttpAnswer;
 using test::json;
+using test::place;
 using test::Ran;
+using test::role_at;
 
 constexpr int kNotFound = 3;
 constexpr int kRefused = 6;
 
-json body_of(const HttpAnswer& answer) {
-    return json::parse(answer.body, nullptr, false);
-}
-
-json place(Agent& agent, const std::string& query = "") {
-    return body_of(agent.client().get("/v1/apps/arena/endpoint" + query));
-}
-
-HttpAnswer decide(Agent& agent, const std::string& verb, const json& body) {
-    return agent.client().send(
-        {.method = "POST", .target = "/v1/apps/arena/" + verb, .body = body.dump()});
-}
-
-std::string role(Agent& agent, const std::string& version) {
-    const json app = agent.get("/v1/apps/arena");
-    if (!app.is_object()) return "";
-    for (const json& v : app.at("versions")) {
-        if (v.at("version") == version) return v.at("role");
-    }
-    return "";
-}
-
 class Rollout : public testing::Test {
   protected:
-    // Whether all running nodes but those give the version this role.
     bool everywhere(const std::string& version, const std::string& wanted) {
-        return eventually([&] {
-            for (std::size_t i = 0; i < cluster_.size(); ++i) {
-                if (cluster_[i].running() && role(cluster_[i], version) != wanted) return false;
-            }
-            return true;
-        });
+        return test::everywhere(cluster_, version, wanted);
     }
     // A client asks a node and goes where it is sent.
     std::string join(Agent& agent, std::vector<GameServer*> servers, const std::string& client) {
@@ -90,7 +65,7 @@ TEST_F(Rollout, TheClientsOfAnOldVersionStayUntilTheyLeave) {
 
     GameServer two{cluster_[2].url(), "10.0.0.2:7777", "v2", 50};
     ASSERT_TRUE(two.start());
-    ASSERT_TRUE(eventually([&] { return !role(cluster_[0], "v2").empty(); })) << cluster_.logs();
+    ASSERT_TRUE(eventually([&] { return !role_at(cluster_[0], "v2").empty(); })) << cluster_.logs();
     ASSERT_EQ(decide(cluster_[0], "promote", {{"version", "v2"}}).status, 200);
     ASSERT_TRUE(everywhere("v1", "draining")) << cluster_.logs();
     ASSERT_TRUE(eventually([&] {
@@ -123,7 +98,7 @@ TEST_F(Rollout, ARollbackNeedsNoColdStart) {
     GameServer one{cluster_[1].url(), "10.0.0.1:7777", "v1", 50};
     GameServer two{cluster_[2].url(), "10.0.0.2:7777", "v2", 50};
     ASSERT_TRUE(one.start());
-    ASSERT_TRUE(eventually([&] { return role(cluster_[0], "v1") == "accepting"; }));
+    ASSERT_TRUE(eventually([&] { return role_at(cluster_[0], "v1") == "accepting"; }));
     EXPECT_EQ(join(cluster_[0], {&one}, "first"), "v1");
     ASSERT_TRUE(one.beat());
     ASSERT_TRUE(two.start());
@@ -261,7 +236,7 @@ TEST_F(Rollout, TheCommandLineDecidesAndShows) {
     const Ran dry = run({"rollout", "promote", "arena", "v1", "--dry-run"});
     EXPECT_EQ(dry.code, 0) << dry.err;
     EXPECT_TRUE(contains(dry.out, "draining")) << dry.out;
-    EXPECT_EQ(role(agent, "v2"), "accepting") << "nothing has changed";
+    EXPECT_EQ(role_at(agent, "v2"), "accepting") << "nothing has changed";
 
     const Ran promoted = run({"rollout", "promote", "arena", "v1", "--author", "ann"});
     EXPECT_EQ(promoted.code, 0) << promoted.err;
