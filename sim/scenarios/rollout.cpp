@@ -43,6 +43,18 @@ struct Play {
         report.finish(world);
         return std::move(report);
     }
+    // Two switches, each among so many troubles before and after; then peace.
+    void switch_twice(Trouble& trouble, int before, int after) {
+        for (const char* version : {"v2", "v3"}) {
+            stage.deploy(version, 5, kSeats);
+            for (int i = 0; i < before && world.ok(); ++i) trouble.step();
+            stage.promote(version);
+            for (int i = 0; i < after && world.ok(); ++i) trouble.step();
+        }
+        trouble.make_peace();
+        world.run_for(seconds(5));
+        trouble.report(report);
+    }
     // Half of the nodes on either side; clients reach everybody.
     void divide() {
         std::vector<std::uint32_t> island;
@@ -162,15 +174,7 @@ Report run_rollout_restarts(const Options& options) {
     what.lose_disks = options.seed % 2 != 0;
     Trouble trouble{play.world, play.stage, what};
     play.begin(5, kSeats);
-    for (const char* version : {"v2", "v3"}) {
-        play.stage.deploy(version, 5, kSeats);
-        for (int i = 0; i < 20 && play.world.ok(); ++i) trouble.step();
-        play.stage.promote(version);
-        for (int i = 0; i < 40 && play.world.ok(); ++i) trouble.step();
-    }
-    trouble.make_peace();
-    play.world.run_for(seconds(5));
-    trouble.report(play.report);
+    play.switch_twice(trouble, 20, 40);
     return play.end();
 }
 
@@ -199,15 +203,7 @@ Report run_rollout_skew(const Options& options) {
     what.crashes = options.seed % 2 == 0;
     Trouble trouble{play.world, play.stage, what};
     play.begin(5, kSeats);
-    for (const char* version : {"v2", "v3"}) {
-        play.stage.deploy(version, 5, kSeats);
-        for (int i = 0; i < 20 && play.world.ok(); ++i) trouble.step();
-        play.stage.promote(version);
-        for (int i = 0; i < 30 && play.world.ok(); ++i) trouble.step();
-    }
-    trouble.make_peace();
-    play.world.run_for(seconds(5));
-    trouble.report(play.report);
+    play.switch_twice(trouble, 20, 30);
     return play.end();
 }
 
