@@ -281,12 +281,7 @@ void CoreLoop::stream(const gossip::StreamAction& action) {
 
 void CoreLoop::publish(const Output& out) {
     for (RowListener* listener : rows_) listener->changed(out, core_);
-    if (out.wiped) builder_.clear();
-    for (const gossip::Record& record : out.durable) builder_.apply(record);
-    for (const gossip::Record& record : out.behind) builder_.apply(record);
-    for (const gossip::Record& record : out.removed) builder_.remove(record);
-    for (const Output::Belief& belief : out.beliefs) builder_.believe(belief.node, belief.state);
-    for (const gossip::Touch& touch : out.touched) builder_.touch(touch.record, touch.last_update);
+    builder_.apply(out);
 
     // Somebody waits for his own write: now. Else Views may pause in proportion to their cost.
     const auto pause =

@@ -1,5 +1,7 @@
 #include "registry/resume.h"
 
+#include "registry/json.h"
+
 namespace registry {
 
 Session judge(const Token& token, const gossip::Record* record) {
@@ -26,16 +28,15 @@ Session judge(const Token& token, const Row* row) {
     return lives ? Session::go : Session::unknown;
 }
 
-std::string_view name(Session session) {
-    switch (session) {
-        case Session::go:
-            return "go";
-        case Session::gone:
-            return "gone";
-        case Session::unknown:
-            return "unknown";
-    }
-    return "";
+Token resume_token(const Token& accepted, std::string_view session, std::uint32_t ttl_s,
+                   std::uint64_t now_ms) {
+    Token resume = accepted;
+    resume.kind = Token::Kind::resume;
+    resume.issued_ms = now_ms;
+    resume.expires_s = now_ms / 1000 + ttl_s;
+    if (!session.empty()) resume.session = session;
+    if (resume.session.empty()) append_hex(resume.session, accepted.nonce);
+    return resume;
 }
 
 }  // namespace registry

@@ -21,6 +21,9 @@ enum class Session : std::uint8_t {
 // By a row of a View, which knows no tombstones: go or unknown. nullptr: there is none.
 [[nodiscard]] Session judge(const Token& token, const Row* row);
 
-[[nodiscard]] std::string_view name(Session session);
+// The token with which the client of an accepted ticket, or of an earlier token, comes back.
+// `session`: what its server calls it; "": as it was, or by the ticket's nonce.
+[[nodiscard]] Token resume_token(const Token& accepted, std::string_view session,
+                                 std::uint32_t ttl_s, std::uint64_t now_ms);
 
 }  // namespace registry

@@ -67,6 +67,18 @@ std::vector<std::size_t> rank_versions(std::string_view client, std::uint64_t ch
     return ranked;
 }
 
+Token ticket_for(const Row& row, const Policy& policy, std::uint64_t nonce, std::uint64_t now_ms) {
+    Token ticket;
+    ticket.app = row.app();
+    ticket.version = row.version();
+    ticket.address = row.address();
+    ticket.incarnation = row.incarnation();
+    ticket.issued_ms = now_ms;
+    ticket.expires_s = now_ms / 1000 + policy.ticket_ttl_s;
+    ticket.nonce = nonce;
+    return ticket;
+}
+
 SeatMap::SeatMap(std::shared_ptr<const View> view, std::string_view app)
     : view_(std::move(view)), app_(view_->app(app)) {
     if (!app_) return;

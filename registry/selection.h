@@ -11,6 +11,7 @@
 
 #include "registry/plan.h"
 #include "registry/seat_lease.h"
+#include "registry/token.h"
 #include "registry/view.h"
 
 namespace registry {
@@ -56,6 +57,10 @@ struct Choice {
     bool older = false;                  // the version drains: on_full is older
 };
 [[nodiscard]] std::string_view name(Choice::Outcome outcome);
+
+// The ticket for a candidate. `nonce`: never drawn before. No lessee.
+[[nodiscard]] Token ticket_for(const Row& row, const Policy& policy, std::uint64_t nonce,
+                               std::uint64_t now_ms);
 
 // The free seats of one app at one revision of the view. Made once per revision, in one pass over
 // the app's rows; a choice then costs a few lookups, whatever the number of instances. Immutable.

@@ -90,6 +90,15 @@ void ViewBuilder::apply(const Record& record) {
     apps_.apply(record);
 }
 
+void ViewBuilder::apply(const gossip::Output& out) {
+    if (out.wiped) clear();
+    for (const Record& record : out.durable) apply(record);
+    for (const Record& record : out.behind) apply(record);
+    for (const Record& record : out.removed) remove(record);
+    for (const gossip::Output::Belief& belief : out.beliefs) believe(belief.node, belief.state);
+    for (const gossip::Touch& touched : out.touched) touch(touched.record, touched.last_update);
+}
+
 void ViewBuilder::touch(const Record& record, std::uint64_t last_update) {
     if (record.kind() == RecordKind::instance) apply_instance(record, last_update);
 }

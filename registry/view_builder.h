@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "gossip/output.h"
 #include "gossip/record.h"
 #include "gossip/time.h"
 #include "registry/view.h"
@@ -43,6 +44,8 @@ class ViewBuilder {
     // record that cannot be decoded is counted and not listed; an older row of that instance is
     // dropped.
     void apply(const gossip::Record& record);
+    // All that one turn of the core has changed, in the order that counts.
+    void apply(const gossip::Output& out);
     // A renewal: the row of `record` was seen alive at `last_update`. Nothing if the row is newer.
     void touch(const gossip::Record& record, std::uint64_t last_update);
     // What gossip believes of a node, whatever its record says; until a newer record of it.

@@ -99,15 +99,7 @@ std::string_view explain(Choice::Outcome outcome) {
 // `leased`: this node has a seat for it.
 void append_candidate(std::string& out, const Api& api, const Row& row, const registry::AppRow& app,
                       bool leased) {
-    const std::uint64_t now_ms = api.cluster_ms();
-    Token ticket;
-    ticket.app = row.app();
-    ticket.version = row.version();
-    ticket.address = row.address();
-    ticket.incarnation = row.incarnation();
-    ticket.issued_ms = now_ms;
-    ticket.expires_s = now_ms / 1000 + app.app.policy.ticket_ttl_s;
-    ticket.nonce = random_word();
+    Token ticket = registry::ticket_for(row, app.app.policy, random_word(), api.cluster_ms());
     ticket.lessee = leased ? api.context.self.id.value : 0;
     out += R"({"address":)";
     registry::append_string(out, row.address());

@@ -12,6 +12,7 @@
 #include "registry/hosting.h"
 #include "registry/instruction.h"
 #include "registry/json.h"
+#include "registry/resume.h"
 #include "registry/rollout_json.h"
 #include "registry/token.h"
 
@@ -223,12 +224,7 @@ Response redeemed(const Api& api, const Token& token, const std::string& session
         response.status = status_of(result.verdict);
         return response;
     }
-    Token resume = token;
-    resume.kind = Token::Kind::resume;
-    resume.issued_ms = api.cluster_ms();
-    resume.expires_s = resume.issued_ms / 1000 + resume_ttl_s;
-    if (!session.empty()) resume.session = session;
-    if (resume.session.empty()) registry::append_hex(resume.session, token.nonce);
+    const Token resume = registry::resume_token(token, session, resume_ttl_s, api.cluster_ms());
     body += R"(,"returning":)";
     body += token.kind == Token::Kind::resume ? "true" : "false";
     body += R"(,"session":)";

@@ -42,14 +42,8 @@ void NodeApi::started() {
     publish();
 }
 
-// As node/core_loop.cpp does it.
 void NodeApi::published(const Output& out) {
-    if (out.wiped) builder_->clear();
-    for (const gossip::Record& record : out.durable) builder_->apply(record);
-    for (const gossip::Record& record : out.behind) builder_->apply(record);
-    for (const gossip::Record& record : out.removed) builder_->remove(record);
-    for (const Output::Belief& belief : out.beliefs) builder_->believe(belief.node, belief.state);
-    for (const gossip::Touch& touch : out.touched) builder_->touch(touch.record, touch.last_update);
+    builder_->apply(out);
     publish();
 }
 
@@ -82,14 +76,8 @@ NodeApi::Place NodeApi::place(std::string_view client) {
     place.epoch = seats_->app() ? seats_->app()->epoch : 0;
     const std::uint64_t now_ms = cluster_ms();
     for (const registry::Row* row : choice.candidates) {
-        Token ticket;
-        ticket.app = row->app();
-        ticket.version = row->version();
-        ticket.address = row->address();
-        ticket.incarnation = row->incarnation();
-        ticket.issued_ms = now_ms;
-        ticket.expires_s = now_ms / 1000 + seats_->app()->app.policy.ticket_ttl_s;
-        ticket.nonce = dice_.next();
+        const Token ticket =
+            registry::ticket_for(*row, seats_->app()->app.policy, dice_.next(), now_ms);
         place.tickets.push_back({ticket, keys_.sign(ticket)});
     }
     return place;
@@ -166,13 +154,8 @@ NodeApi::Seat NodeApi::redeem(const std::string& address, const std::string& tex
     seat.seq = reply.redeemed.seq;
     if (!seat.accepted()) return seat;
     const registry::AppRow* row = app();
-    Token resume = *token;
-    resume.kind = Token::Kind::resume;
-    resume.issued_ms = cluster_ms();
-    resume.expires_s = resume.issued_ms / 1000 +
-                       (row ? row->app.policy.resume_ttl_s : registry::kDefaultResumeTtl);
-    if (resume.session.empty()) resume.session = std::to_string(token->nonce);
-    seat.resume = keys_.sign(resume);
+    const std::uint32_t ttl_s = row ? row->app.policy.resume_ttl_s : registry::kDefaultResumeTtl;
+    seat.resume = keys_.sign(registry::resume_token(*token, "", ttl_s, cluster_ms()));
     return seat;
 }
 

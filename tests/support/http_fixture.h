@@ -97,9 +97,7 @@ class InProcessCore final : public node::CoreHandle {
         for (const auto& answer : out.answered) listener_->answered(answer);
     }
     void publish(const gossip::Output& out) {
-        for (const auto& record : out.durable) builder_.apply(record);
-        for (const auto& record : out.behind) builder_.apply(record);
-        for (const auto& touch : out.touched) builder_.touch(touch.record, touch.last_update);
+        builder_.apply(out);
         view_.store(builder_.publish(node::read_clocks()));
     }
 
