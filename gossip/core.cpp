@@ -294,6 +294,13 @@ void Output::clear() {
     wiped = false;
 }
 
+bool Output::overwritten(const Record& heard) const {
+    return std::ranges::any_of(durable, [&heard](const Record& written) {
+        return written.kind() == heard.kind() && written.key() == heard.key() &&
+               rank(written) > rank(heard);
+    });
+}
+
 std::string_view name(Event::Kind kind) {
     switch (kind) {
         case Event::Kind::member_joined:

@@ -104,6 +104,9 @@ struct Output {
         return !durable.empty() || !behind.empty() || !removed.empty() || !touched.empty() ||
                !outranked.empty() || members_changed || wiped;
     }
+    // Whether this turn has both heard this version of a row and written a greater one, as a
+    // refutation does: what comes to the disk later must not replace that. O(durable).
+    [[nodiscard]] bool overwritten(const Record& heard) const;
     void clear();  // keeps the capacity, for the next turn
 };
 

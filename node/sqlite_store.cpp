@@ -323,7 +323,9 @@ void SqliteStore::persist(const Output& out) {
 
 void SqliteStore::write_behind(const Output& out, Mono::time_point now) {
     Database& d = *database_;
-    d.behind.insert(d.behind.end(), out.behind.begin(), out.behind.end());
+    for (const Record& record : out.behind) {
+        if (!out.overwritten(record)) d.behind.push_back(record);
+    }
     d.removed.insert(d.removed.end(), out.removed.begin(), out.removed.end());
     if (!d.queued_since) d.queued_since = now;
     if (d.behind.size() + d.removed.size() >= kBehindRows) flush();

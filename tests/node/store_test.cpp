@@ -195,6 +195,18 @@ TEST_F(Store, ALocalWriteTakesTheQueueAlongAndWinsOverIt) {
                 ElementsAre("a:1|" + std::to_string(kNowMs + 5), "b:1|" + std::to_string(kNowMs)));
 }
 
+TEST_F(Store, WhatATurnHasHeardNeverReplacesWhatItHasWrittenOverThat) {
+    auto store = open();
+    Output out = durable({instance({"a:1", kNowMs + 5}), instance({"b:1", kNowMs})});
+    out.behind = {instance({"a:1", kNowMs + 4}), instance({"b:1", kNowMs + 1})};
+    store->persist(out);
+    store->write_behind(out, kStart);
+    store->flush();
+    EXPECT_THAT(
+        look("select cast(key as text), stamp >> 16 from records order by key"),
+        ElementsAre("a:1|" + std::to_string(kNowMs + 5), "b:1|" + std::to_string(kNowMs + 1)));
+}
+
 TEST_F(Store, RemovesOnlyTheVersionThatFellBelowTheHorizon) {
     auto store = open();
     store->persist(durable({instance({"a:1"}), instance({"b:1", kNowMs + 9})}));
