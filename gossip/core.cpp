@@ -28,6 +28,7 @@ bool Core::restore(Bytes canonical, Now now) {
 void Core::start(Now now, Output& out) {
     const Turn t{now, out};
     impl_->started = true;
+    impl_->started_at = now.mono;
     impl_->next_search = now.mono;
     if (impl_->adopted_base && impl_->members.find(impl_->self.id)) {
         impl_->contacted = true;
@@ -283,6 +284,7 @@ void Output::clear() {
     removed.clear();
     datagrams.clear();
     arena.clear();
+    forgotten.clear();
     streams.clear();
     touched.clear();
     outranked.clear();
@@ -317,6 +319,8 @@ std::string_view name(Event::Kind kind) {
             return "clock_corrected";
         case Event::Kind::stamp_from_future:
             return "stamp_from_future";
+        case Event::Kind::left_future:
+            return "left_future";
         case Event::Kind::joined_cluster:
             return "joined_cluster";
         case Event::Kind::reset_behind:

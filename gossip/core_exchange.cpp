@@ -19,7 +19,7 @@ constexpr std::size_t kAmplification = 3;  // bytes answered per byte asked, to 
 Digest Core::Impl::digest(Now now) const {
     const std::int64_t ms = wall(now).time_since_epoch().count();
     return {static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0)), table.size(),
-            table.fingerprint()};
+            table.fingerprint(), sure_of_time(now)};
 }
 
 void Core::Impl::send_ping(Probe probe, bool census, const Turn& t, std::uint64_t topic) {
@@ -62,6 +62,7 @@ void Core::Impl::receive_ping(const Header& header, Bytes body, std::size_t size
         const std::uint64_t theirs = ping->digest.clock_ms;
         if (std::max(ours, theirs) - std::min(ours, theirs) > kClockRefusedMs) {
             ++counters.clock_refused;
+            seek_time(from, t);
         } else if (allow_diff(from, t.now.mono)) {
             answer(*ping, member, size, ack);
         } else {
@@ -144,18 +145,13 @@ void Core::Impl::receive_ack(const Header& header, Bytes body, const Endpoint& f
     note_life(header.from, t.now.mono);
     observe(header.from, Acked{}, t);
     if (probe->target != NodeId{} && probe->target != header.from) succeeded(probe->target, t);
-    const std::int64_t rtt = (t.now.mono - probe->sent).count();
-    const std::int64_t ours = wall(t.now).time_since_epoch().count() - rtt / 2;
-    const std::int64_t ahead = static_cast<std::int64_t>(ack->digest.clock_ms) - ours;
-    if (const auto moved = clock.sample(header.from, Wall::duration{ahead}, peers())) {
-        t.out.events.push_back({Event::Kind::clock_corrected, header.from, moved->count()});
-    }
     if (!contacted) {
         contacted = true;
         contacted_at = t.now.mono;
         hurry(t.now);
         t.out.events.push_back({Event::Kind::joined_cluster, header.from, ack->digest.rows});
     }
+    learn_time(header.from, ack->digest, t.now.mono - probe->sent, t);
     seed_retry = config.seed_retry_min;
     const Member* member = members.find(header.from);
     if (member && (member->state == MemberState::dead || member->state == MemberState::suspect)) {

@@ -46,7 +46,13 @@ struct Core::Impl {
     [[nodiscard]] Mono::time_point next_wakeup() const;
     void notice_lag(const Turn& t);
     void notice_step(const Turn& t);
+    [[nodiscard]] bool sure_of_time(Now now) const;
+    void learn_time(NodeId peer, const Digest& said, Mono::duration rtt, const Turn& t);
     void forget_old(const Turn& t);
+    void leave_future(const Turn& t);
+    bool yields(const RecordFields& to, const Turn& t);
+    [[nodiscard]] std::uint64_t latest_ms(Now now) const;  // later stamps are from the future
+    void forget_member(NodeId id, const Turn& t);
     void wipe(const Turn& t);
     void refresh_own_rows(const Turn& t);
     // Old enough to be stamped anew, long before it would fall below the horizon.
@@ -116,6 +122,8 @@ struct Core::Impl {
     NodeId exchange(const Turn& t);
     void look_after(const Member& member, const Turn& t);
     void meet(const Endpoint& stranger, const Turn& t);
+    void seek_time(const Endpoint& stranger, const Turn& t);
+    void introduce(const Endpoint& to, const Turn& t);
     void find_members(const Turn& t);
     void expire_probes(const Turn& t);
     void heard(NodeId peer, const Digest& peer_digest);
@@ -219,11 +227,13 @@ struct Core::Impl {
 
     // Joining.
     bool started = false;
+    Mono::time_point started_at{};
     bool adopted_base = false;  // the rows, this node's own among them, are those of a base
     std::vector<Endpoint> seeds;
     milliseconds seed_retry;
     Mono::time_point next_search;
-    Endpoint way_in;         // a stranger that asked while we knew nobody
+    Endpoint way_in;  // a stranger that asked while we knew nobody
+    Mono::time_point next_seek{};
     bool contacted = false;  // some member or seed has answered
     Mono::time_point contacted_at;
     Mono::time_point leaving_until = Mono::time_point::max();

@@ -5,6 +5,11 @@
 // Members: whom to talk to, who is silent, how to find the first of them and the lost ones.
 
 namespace gossip {
+namespace {
+
+constexpr std::size_t kWitnesses = 4;  // of our time, to whom it is told; one datagram
+
+}  // namespace
 
 std::size_t Core::Impl::peers() const {
     const Member* me = members.find(self.id);
@@ -28,8 +33,7 @@ void Core::Impl::announce(const Turn& t) {
     me.info.patience = detector.patience;
     me.incarnation_ms = digest(t.now).clock_ms;
     if (const Record* before = node_record(self.id)) {
-        const Result<NodeRecord> was = decode_node(before->fields());
-        if (was) me.incarnation_ms = std::max(me.incarnation_ms, was->incarnation_ms + 1);
+        me.incarnation_ms = std::max(me.incarnation_ms, before->stamp().ms() + 1);
     }
     const Record record = encode(me, config.key);
     if (!merge_own(record, t)) return;
@@ -96,6 +100,23 @@ void Core::Impl::meet(const Endpoint& stranger, const Turn& t) {
     next_search = std::min(next_search, t.now.mono + config.seed_retry_min);
 }
 
+// It lives at another time than we do. Whoever is few has to learn what time it is, and would else
+// ask only those who are as wrong as itself.
+void Core::Impl::seek_time(const Endpoint& stranger, const Turn& t) {
+    if (t.now.mono < next_seek || stranger == self.gossip || members.at(stranger)) return;
+    next_seek = t.now.mono + config.interval;
+    // Some of those who have our time, too: it gets no difference from us while it lives at
+    // another.
+    std::vector<const Member*> witnesses;
+    members.sample(rng, kWitnesses, self.id, witnesses);
+    std::vector<Record> records;
+    for (const Member* member : witnesses) {
+        if (const Record* record = node_record(member->id)) records.push_back(*record);
+    }
+    send_records(records, PutMode::repair, stranger, t);
+    introduce(stranger, t);
+}
+
 // Its stream broke off in the middle: it may have crashed. If nobody listens there any more, its
 // host answers this ping with a refusal, a period or two before somebody's turn to ask would come.
 void Core::Impl::look_after(const Member& member, const Turn& t) {
@@ -136,15 +157,18 @@ void Core::Impl::find_members(const Turn& t) {
         if (ask.empty()) return;
         ask = {ask[rng.below(ask.size())]};
     }
+    for (const Endpoint& to : ask) introduce(to, t);
+}
+
+// Asks a stranger, who first hears whom it answers.
+void Core::Impl::introduce(const Endpoint& to, const Turn& t) {
+    if (probes.full()) return;
     const Record* me = node_record(self.id);
-    for (const Endpoint& to : ask) {
-        if (probes.full()) return;
-        if (me) send_records({*me}, PutMode::flood, to, t);  // so that it knows whom it answers
-        Probe probe;
-        probe.to = to;
-        probe.member = false;
-        send_ping(probe, false, t);
-    }
+    if (me) send_records({*me}, PutMode::flood, to, t);
+    Probe probe;
+    probe.to = to;
+    probe.member = false;
+    send_ping(probe, false, t);
 }
 
 void Core::Impl::expire_probes(const Turn& t) {

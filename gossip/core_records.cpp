@@ -60,7 +60,10 @@ Merge Core::Impl::accept(Bytes bytes, Path path, NodeId from, const Turn& t) {
         return Merge::known;
     }
     const std::uint64_t digest = Record::digest_of(bytes, config.key);
-    const Merge verdict = table.consider(*parsed, digest, wall(t.now));
+    Merge verdict = table.consider(*parsed, digest, wall(t.now));
+    if (verdict == Merge::known && !table.find_digest(digest) && yields(*parsed, t)) {
+        verdict = table.consider(*parsed, digest, wall(t.now));
+    }
     switch (verdict) {
         case Merge::known:
             correct(*parsed, from, t);
@@ -79,6 +82,7 @@ Merge Core::Impl::accept(Bytes bytes, Path path, NodeId from, const Turn& t) {
             t.out.events.push_back({Event::Kind::stamp_from_future, from,
                                     static_cast<std::int64_t>(parsed->stamp.ms()) -
                                         wall(t.now).time_since_epoch().count()});
+            if (const auto node = decode_node(*parsed)) seek_time(node->info.gossip, t);
             return verdict;
         case Merge::fresh:
             break;

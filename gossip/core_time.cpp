@@ -16,6 +16,8 @@ constexpr std::int64_t kRefreshShare = 3;     // live rows are stamped anew at a
 constexpr std::int64_t kRefreshScans = 24;    // per G
 constexpr milliseconds kAheadOfCluster = 1h;  // of the horizon: our clock was wrong for long
 constexpr milliseconds kLingerMax{600};
+constexpr milliseconds kAlone{60'000};
+constexpr int kMeetPeriods = 3;         // a cluster that starts as a whole learns itself in these
 constexpr milliseconds kFarewell{150};  // LEFT goes out again this often while lingering
 
 TableLimits limits(const Config& c) {
@@ -55,6 +57,7 @@ void Core::Impl::tick(const Turn& t) {
     if (t.now.mono >= next_housekeeping) {
         next_housekeeping = t.now.mono + kHousekeeping;
         forget_old(t);
+        if (started && leaving_until == Mono::time_point::max()) leave_future(t);
     }
     if (started) {
         linger(t);
@@ -108,6 +111,26 @@ void Core::Impl::notice_step(const Turn& t) {
     wall_over_mono = ahead;
 }
 
+// Who has been alone for a minute is the cluster.
+bool Core::Impl::sure_of_time(Now now) const {
+    return peers() > 0 ? clock.confirmed(peers()) : now.mono >= started_at + kAlone;
+}
+
+// What a peer's clock said half a round trip ago. Who has just come goes by whoever let it in, if
+// that one is sure. To all others the first peers of a cluster that starts are too few: a right
+// clock would go half of the way to a wrong one, before the rest is there.
+void Core::Impl::learn_time(NodeId peer, const Digest& digest, Mono::duration rtt, const Turn& t) {
+    const bool few = peers() < ClockOffset::kEnough;
+    const bool newcomer = few && digest.sure;
+    const bool starting = t.now.mono < contacted_at + kMeetPeriods * config.interval;
+    if (starting && few && !newcomer) return;
+    const auto most = static_cast<std::uint64_t>(ClockOffset::kMost.count());
+    const Wall::duration said{static_cast<std::int64_t>(std::min(digest.clock_ms, most))};
+    const Wall::duration ahead = said - (wall(t.now).time_since_epoch() - rtt / 2);
+    const auto moved = clock.sample(peer, ahead, peers(), newcomer);
+    if (moved) t.out.events.push_back({Event::Kind::clock_corrected, peer, moved->count()});
+}
+
 milliseconds Core::Impl::age(const Record& record, Now now) const {
     return milliseconds{wall(now).time_since_epoch().count() -
                         static_cast<std::int64_t>(record.stamp().ms())};
@@ -121,7 +144,7 @@ void Core::Impl::forget_old(const Turn& t) {
     const std::int64_t target = (wall(t.now).time_since_epoch().count() - g) / step * step;
     const auto held = static_cast<std::int64_t>(table.horizon_ms());
     // With nothing to lose it needs no peers' word: alone it would never get one.
-    const bool sure = clock.trusted(peers()) || table.size() == 0;
+    const bool sure = clock.confirmed(peers()) || table.size() == 0;
     if (sure && held > target + std::min(kAheadOfCluster, config.horizon / 4).count()) {
         wipe(t);
         return;
@@ -143,6 +166,43 @@ void Core::Impl::forget_old(const Turn& t) {
     // We slept for longer than a horizon, or our clock leapt: what we knew is forgotten, and so are
     // we, unless we say again that we are here.
     if (started && t.now.mono < leaving_until && !node_record(self.id)) announce(t);
+}
+
+// A node whose clock was far ahead has announced itself in the future, where nobody else would hear
+// of it before that has come.
+void Core::Impl::leave_future(const Turn& t) {
+    const Record* me = node_record(self.id);
+    if (!me || me->stamp().ms() <= latest_ms(t.now) || !clock.confirmed(peers())) return;
+    t.out.events.push_back(
+        {Event::Kind::left_future, self.id,
+         static_cast<std::int64_t>(me->stamp().ms()) - wall(t.now).time_since_epoch().count()});
+    forget_member(self.id, t);
+    announce(t);
+}
+
+// Those whose clocks are right do not know the version that we have, which a clock that was far
+// ahead has stamped. It yields to the one that they know. Only records of nodes do: they repeat
+// what is true, and no deletion can be undone by them.
+bool Core::Impl::yields(const RecordFields& to, const Turn& t) {
+    if (to.kind != RecordKind::node || to.owner == self.id) return false;
+    const Record* held = node_record(to.owner);
+    if (!held || held->stamp().ms() <= latest_ms(t.now) || !clock.confirmed(peers())) return false;
+    forget_member(to.owner, t);
+    return true;
+}
+
+std::uint64_t Core::Impl::latest_ms(Now now) const {
+    return static_cast<std::uint64_t>((wall(now) + config.max_ahead).time_since_epoch().count());
+}
+
+void Core::Impl::forget_member(NodeId id, const Turn& t) {
+    const Record record = *node_record(id);
+    table.forget(record.kind(), record.key());
+    members.remove(id);
+    t.out.members_changed = true;
+    std::erase(t.out.durable, record);
+    std::erase(t.out.behind, record);
+    t.out.forgotten.push_back(record);
 }
 
 // Our clock was far ahead once: our horizon refuses what the cluster still holds. Only an empty

@@ -48,6 +48,7 @@ struct Event {
         member_left,
         clock_corrected,    // value: offset in ms
         stamp_from_future,  // value: ms ahead
+        left_future,        // our clock was far ahead, and so were we; value: ms
         joined_cluster,     // value: rows received
         reset_behind,       // our horizon was ahead of the cluster's: the table was wiped
         partition_suspected,
@@ -72,6 +73,9 @@ struct Output {
     std::vector<Record> durable;  // written here: on disk before anyone hears of them
     std::vector<Record> behind;   // heard from peers: may reach the disk 100 ms later
     std::vector<Record> removed;  // below the horizon: to be deleted from disk
+    // Records of nodes, stamped by a clock that was too far ahead, which have given way to lower
+    // ones in this turn: before all others.
+    std::vector<Record> forgotten;
     std::vector<Datagram> datagrams;
     std::string arena;  // the bytes of `datagrams`
     std::vector<StreamAction> streams;

@@ -168,6 +168,13 @@ void Table::raise_horizon(std::uint64_t ms, std::vector<Record>& removed) {
     oldest_ms_ = oldest;
 }
 
+void Table::forget(RecordKind kind, std::string_view key) {
+    if (base_) own_everything();  // else its version of the row would come back
+    const std::uint32_t slot =
+        own_.by_key.find(key_hash(kind, key), has_key(own_.slots, kind, key));
+    if (slot != kNone) erase(slot);
+}
+
 void Table::erase(std::uint32_t own_slot) {
     const Record record = std::exchange(own_.slots[own_slot], Record{});
     own_.by_key.erase(key_hash(record.kind(), record.key()), own_slot);

@@ -62,6 +62,9 @@ class Table {
     // Raises the horizon and moves what falls below it into `removed`. O(1) unless something does,
     // O(n) then (about 20 ms for 10^6 rows): raise it in coarse steps.
     void raise_horizon(std::uint64_t ms, std::vector<Record>& removed);
+    // Removes the row of that key, as if nothing of it had ever been merged. O(1), but for the
+    // first time with a base: O(n).
+    void forget(RecordKind kind, std::string_view key);
     void clear();  // keeps the horizon
 
   private:

@@ -9,6 +9,7 @@ constexpr std::uint8_t kPingCensus = 1;
 constexpr std::uint8_t kPingWide = 2;
 constexpr std::uint8_t kPingTopic = 4;
 constexpr std::size_t kEndpointBytes = 18;
+constexpr std::uint64_t kSure = 1ULL << 63;
 
 void write(Writer& w, const Cell& cell) {
     w.u32(cell.low);
@@ -25,14 +26,16 @@ Cell read_cell(Reader& r) {
 }
 
 void write(Writer& w, const Digest& digest) {
-    w.u64(digest.clock_ms);
+    w.u64(digest.clock_ms | (digest.sure ? kSure : 0));
     w.u32(digest.rows);
     write(w, digest.fingerprint);
 }
 
 Digest read_digest(Reader& r) {
     Digest digest;
-    digest.clock_ms = r.u64();
+    const std::uint64_t clock = r.u64();
+    digest.clock_ms = clock & ~kSure;
+    digest.sure = (clock & kSure) != 0;
     digest.rows = r.u32();
     digest.fingerprint = read_cell(r);
     return digest;

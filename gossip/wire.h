@@ -69,9 +69,10 @@ void finish_datagram(std::string& out, std::size_t start, std::size_t room = kTa
 
 // What one table looks like to a peer: its size and cell 0 of its sketch.
 struct Digest {
-    std::uint64_t clock_ms = 0;  // corrected wall clock of the sender
+    std::uint64_t clock_ms = 0;  // corrected wall clock of the sender; 63 bits on the wire
     std::uint32_t rows = 0;
     Cell fingerprint;
+    bool sure = false;  // of its clock: most of its peers agree. The top bit of the clock
 };
 
 // What a node makes of something that its shell has named: of an app, the epoch that it knows and a

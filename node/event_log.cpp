@@ -27,6 +27,7 @@ std::string_view value_key(Event::Kind kind) {
         case Event::Kind::clock_corrected:
             return "offset_ms";
         case Event::Kind::stamp_from_future:
+        case Event::Kind::left_future:
             return "ahead_ms";
         case Event::Kind::joined_cluster:
             return "rows";
@@ -48,6 +49,7 @@ LogLevel level_of(Event::Kind kind) {
         case Event::Kind::member_dead:
         case Event::Kind::clock_corrected:
         case Event::Kind::stamp_from_future:
+        case Event::Kind::left_future:
         case Event::Kind::reset_behind:
         case Event::Kind::partition_suspected:
             return LogLevel::warn;

@@ -92,6 +92,7 @@ void ViewBuilder::apply(const Record& record) {
 
 void ViewBuilder::apply(const gossip::Output& out) {
     if (out.wiped) clear();
+    for (const Record& record : out.forgotten) forget_node(record);
     for (const Record& record : out.durable) apply(record);
     for (const Record& record : out.behind) apply(record);
     for (const Record& record : out.removed) remove(record);

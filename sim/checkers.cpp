@@ -99,6 +99,17 @@ void Checkers::merged(std::uint32_t node, Time at, const gossip::Output& out, co
     }
 }
 
+void Checkers::forgotten(std::uint32_t node, Time at, const Record& record,
+                         std::uint64_t clock_ms) {
+    if (record.kind() != RecordKind::node || record.stamp().ms() <= clock_ms + most_ahead_ms_) {
+        fail({2, node, at, label(row_key(record)),
+              "has forgotten " + text(rank(record)) + ", which is not from the future"});
+    }
+    nodes_[node].floors.erase(row_key(record));
+    nodes_[node].forgotten.insert(row_key(record));
+    newest_.erase(row_key(record));
+}
+
 void Checkers::check_change(std::uint32_t node, Time at, const Record& record) {
     const RowKey key = row_key(record);
     const auto floor = nodes_[node].floors.find(key);
@@ -160,6 +171,8 @@ void Checkers::flooded(std::uint32_t node, Time at, gossip::NodeId self, Bytes b
     std::string own_key;
     gossip::Writer{own_key}.u64(self.value);
     if (fields->kind == RecordKind::node && fields->key == own_key) return;
+    // What was before, or what was forgotten, may come again.
+    if (nodes_[node].forgotten.contains({fields->kind, std::string{fields->key}})) return;
     Flood& flood = nodes_[node].floods.try_emplace(digest, Flood{at, 0}).first->second;
     ++flood.copies;
     if (flood.at != at || flood.copies > most_targets_) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -53,6 +54,10 @@ class Checkers {
     void written(const gossip::Record& record, std::uint64_t true_ms);
     // What one turn changed in a node's table: versions grow (2), and somebody wrote them (7).
     void merged(std::uint32_t node, Time at, const gossip::Output& out, const gossip::Table& table);
+    // Before that: a version of a node's record gives way to lower ones, because by this clock it
+    // is from the future (2).
+    void forgotten(std::uint32_t node, Time at, const gossip::Record& record,
+                   std::uint64_t clock_ms);
     // A datagram left: its size (12), and which versions it forwards (10), and that it
     // repairs nobody with a version that it has replaced (2).
     void sent(std::uint32_t node, Time at, std::uint32_t to, gossip::Bytes datagram);
@@ -87,6 +92,7 @@ class Checkers {
     struct NodeState {
         std::map<RowKey, gossip::Rank> floors;  // the greatest version that it had of each row
         std::unordered_map<std::uint64_t, Flood> floods;
+        std::set<RowKey> forgotten;
     };
     struct Newest {
         gossip::Rank rank;

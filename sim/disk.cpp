@@ -3,11 +3,21 @@
 #include <algorithm>
 
 namespace sim {
+namespace {
+
+// Whether the turn has let go of a greater version of this row.
+bool made_room(const gossip::Output& out, const gossip::Record& record) {
+    return std::ranges::any_of(out.forgotten, [&record](const gossip::Record& old) {
+        return row_key(old) == row_key(record);
+    });
+}
+
+}  // namespace
 
 // Replaces only what is older: a row that was written behind may be overtaken by a durable one.
-void Disk::keep(const gossip::Record& record) {
+void Disk::keep(const gossip::Record& record, bool lower) {
     gossip::Record& row = rows_[row_key(record)];
-    if (!row || gossip::rank(row) < gossip::rank(record)) row = record;
+    if (lower || !row || gossip::rank(row) < gossip::rank(record)) row = record;
 }
 
 void Disk::persist(const gossip::Output& out) {
@@ -15,11 +25,14 @@ void Disk::persist(const gossip::Output& out) {
         rows_.clear();
         pending_.clear();
     }
-    for (const gossip::Record& record : out.durable) keep(record);
+    for (const gossip::Record& record : out.durable) keep(record, made_room(out, record));
 }
 
 void Disk::write_behind(const gossip::Output& out, gossip::Wall::time_point horizon) {
-    for (const gossip::Record& record : out.behind) pending_.push_back({record, false});
+    for (const gossip::Record& record : out.behind) {
+        if (out.overwritten(record)) continue;
+        pending_.push_back({record, false, made_room(out, record)});
+    }
     for (const gossip::Record& record : out.removed) pending_.push_back({record, true});
     next_horizon_ = horizon;
 }
@@ -27,7 +40,7 @@ void Disk::write_behind(const gossip::Output& out, gossip::Wall::time_point hori
 void Disk::flush() {
     for (const Change& change : pending_) {
         if (!change.removal) {
-            keep(change.record);
+            keep(change.record, change.lower);
             continue;
         }
         const auto row = rows_.find(row_key(change.record));

@@ -37,8 +37,9 @@ class Disk {
     struct Change {
         gossip::Record record;
         bool removal = false;
+        bool lower = false;  // replaces a greater one
     };
-    void keep(const gossip::Record& record);
+    void keep(const gossip::Record& record, bool lower);
 
     Rows rows_;
     std::vector<Change> pending_;

@@ -27,6 +27,7 @@ void SimNode::turn(Input input) {
     const gossip::Now moment = now();
     input(moment, out);
     core_->tick(moment, out);
+    world_.before_effects(*this, out);
     gossip::perform(out, *this);
     if (effects_left_ && *effects_left_ == 0) {
         crash();

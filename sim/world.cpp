@@ -31,6 +31,12 @@ std::uint64_t wall_ms(gossip::Now now) {
     return static_cast<std::uint64_t>(now.wall.time_since_epoch().count());
 }
 
+std::uint64_t corrected_ms(const SimNode& node) {
+    gossip::Now now = node.now();
+    now.wall += node.core().clock_offset();
+    return wall_ms(now);
+}
+
 }  // namespace
 
 gossip::LocalWrite instance_write(std::uint32_t number, std::uint64_t version, gossip::Now now) {
@@ -212,6 +218,12 @@ void World::crashed(const SimNode& node) {
 
 void World::persisted(const SimNode& /*node*/, const Output& out) {
     for (const Record& record : out.durable) checkers_.written(record, true_ms());
+}
+
+void World::before_effects(const SimNode& node, const Output& out) {
+    for (const Record& record : out.forgotten) {
+        checkers_.forgotten(node.index(), now(), record, corrected_ms(node));
+    }
 }
 
 void World::published(const SimNode& node, const Output& out) {

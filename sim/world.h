@@ -99,6 +99,7 @@ class World {
     void note(std::uint64_t detail) { trace(4, detail); }
     void started(const SimNode& node);
     void crashed(const SimNode& node);
+    void before_effects(const SimNode& node, const gossip::Output& out);
     void persisted(const SimNode& node, const gossip::Output& out);
     void published(const SimNode& node, const gossip::Output& out);
     void after_turn(const SimNode& node, const gossip::Output& out);

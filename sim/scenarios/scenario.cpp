@@ -29,6 +29,7 @@ constexpr std::array kScenarios{
     Scenario{"frozen", "16 nodes stop for 8 s at the same moment", run_frozen, true},
     Scenario{"one_way", "nodes that only send or only hear, links that carry one way", run_one_way},
     Scenario{"clock_steps", "wall clocks step by an hour while rows come and go", run_clock_steps},
+    Scenario{"wrong_clocks", "nodes boot with clocks that are minutes off", run_wrong_clocks},
     Scenario{"restart_all", "everything crashes at once and restarts from disk", run_restart_all},
     Scenario{"rolling_restart", "one node after the other restarts while writes go on",
              run_rolling_restart},

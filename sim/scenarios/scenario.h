@@ -34,6 +34,7 @@ Report run_flapping(const Options& options);
 Report run_frozen(const Options& options);
 Report run_one_way(const Options& options);
 Report run_clock_steps(const Options& options);
+Report run_wrong_clocks(const Options& options);
 Report run_restart_all(const Options& options);
 Report run_rolling_restart(const Options& options);
 Report run_registrations(const Options& options);

@@ -48,9 +48,12 @@ Report run_soak_world(const Options& options) {
     what.lose_disks = dice.below(4) == 0;
     // A clock that was ahead by a good part of the horizon makes its node forget all, also
     // deletions that nobody else has heard of: then no checker could tell what has to be left.
-    const bool remembers = setup.config.horizon > 8 * std::chrono::milliseconds{kGreatStep};
-    what.step_ms = dice.below(5) == 0 && remembers ? kGreatStep : kSmallStep;
+    const auto remembers = [&setup](std::int64_t step_ms) {
+        return setup.config.horizon > 8 * std::chrono::milliseconds{step_ms};
+    };
+    what.step_ms = dice.below(5) == 0 && remembers(kGreatStep) ? kGreatStep : kSmallStep;
     if (options.step_ms) what.step_ms = *options.step_ms;
+    const bool forgets = options.step_ms && !remembers(*options.step_ms);
     const bool beyond_merging = 2 * what.step_ms > setup.config.max_ahead.count();
     World world{setup};
     Report report{options};
@@ -68,7 +71,7 @@ Report run_soak_world(const Options& options) {
     settle(world, report, kPeace);
     // With a disk goes what nobody else has heard, deletions too; and what a clock that was far
     // ahead wrote may be refused until it is lost. The others cannot be blamed for either.
-    if (what.lose_disks) {
+    if (what.lose_disks || forgets) {
         world.checkpoint();
     } else {
         world.check_settled(!beyond_merging);

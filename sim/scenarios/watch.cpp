@@ -60,6 +60,7 @@ void Watch::see(const SimNode& believer, const gossip::Output& out) {
                 break;
             case gossip::Event::Kind::clock_corrected:
             case gossip::Event::Kind::stamp_from_future:
+            case gossip::Event::Kind::left_future:
             case gossip::Event::Kind::joined_cluster:
             case gossip::Event::Kind::reset_behind:
             case gossip::Event::Kind::partition_suspected:

@@ -74,12 +74,12 @@ class Loopback {
         n.net = this;
         n.self = i;
         const Identity identity{id(i), "n" + std::to_string(i), endpoint(i), "127.0.0.1:80"};
-        n.core = std::make_unique<Core>(config_, identity, i + 7, now());
-        n.core->set_seeds({endpoint(0)}, now());
+        n.core = std::make_unique<Core>(config_, identity, i + 7, now(i));
+        n.core->set_seeds({endpoint(0)}, now(i));
         return i;
     }
     void start(std::size_t i) {
-        nodes[i]->core->start(now(), nodes[i]->out);
+        nodes[i]->core->start(now(i), nodes[i]->out);
         finish(i);
     }
     void start_all() {
@@ -94,6 +94,11 @@ class Loopback {
     [[nodiscard]] Now now() const {
         return {Mono::time_point{elapsed}, Wall::time_point{elapsed + milliseconds{kStart}}};
     }
+    // What node i takes it for.
+    [[nodiscard]] Now now(std::size_t i) const {
+        const auto off = skew.find(i);
+        return {now().mono, now().wall + (off == skew.end() ? milliseconds{0} : off->second)};
+    }
     Core& core(std::size_t i) { return *nodes[i]->core; }
 
     PutResult put(std::size_t i, std::string key, std::string value, std::uint32_t ttl_s = 0,
@@ -107,7 +112,7 @@ class Loopback {
         return write(i, w);
     }
     PutResult write(std::size_t i, const LocalWrite& w) {
-        const PutResult result = core(i).put(w, now(), nodes[i]->out);
+        const PutResult result = core(i).put(w, now(i), nodes[i]->out);
         finish(i);
         return result;
     }
@@ -125,7 +130,7 @@ class Loopback {
         for (const Asked& asked : n.out.asked) {
             if (n.says.empty()) continue;
             const std::string answer = n.says + asked.question;
-            n.core->reply(asked, as_bytes(answer), now(), n.out);
+            n.core->reply(asked, as_bytes(answer), now(i), n.out);
         }
         perform(n.out, n);
         for (const Event& event : n.out.events) n.events.push_back(event);
@@ -151,7 +156,7 @@ class Loopback {
         for (const milliseconds end = elapsed + duration; elapsed < end; elapsed += step) {
             for (std::size_t i = 0; i < nodes.size(); ++i) {
                 if (silent.contains(i) || gone.contains(i)) continue;
-                if (core(i).next_wakeup() <= now().mono) core(i).tick(now(), nodes[i]->out);
+                if (core(i).next_wakeup() <= now().mono) core(i).tick(now(i), nodes[i]->out);
                 finish(i);
             }
             deliver();
@@ -170,9 +175,10 @@ class Loopback {
     std::vector<std::unique_ptr<Node>> nodes;
     std::deque<Sent> sent;
     std::deque<std::pair<std::size_t, StreamAction>> actions;
-    std::map<std::size_t, bool> silent;  // neither ticks nor hears
-    std::map<std::size_t, bool> gone;    // likewise, and its host says so
-    std::map<std::size_t, bool> cut;     // ticks, but neither hears nor is heard
+    std::map<std::size_t, bool> silent;        // neither ticks nor hears
+    std::map<std::size_t, bool> gone;          // likewise, and its host says so
+    std::map<std::size_t, bool> cut;           // ticks, but neither hears nor is heard
+    std::map<std::size_t, milliseconds> skew;  // of wall clocks
     std::uint64_t bytes = 0;
     std::uint64_t datagrams = 0;
     std::size_t largest = 0;
@@ -187,12 +193,12 @@ class Loopback {
         if (to >= nodes.size() || silent.contains(to) || silent.contains(message.from)) return;
         if (cut.contains(to) || cut.contains(message.from)) return;
         if (gone.contains(to)) {
-            core(message.from).refused(message.to, now(), nodes[message.from]->out);
+            core(message.from).refused(message.to, now(message.from), nodes[message.from]->out);
             finish(message.from);
             return;
         }
-        core(to).receive(endpoint(message.from), as_bytes(message.bytes), now(), nodes[to]->out);
-        core(to).tick(now(), nodes[to]->out);  // as after any input
+        core(to).receive(endpoint(message.from), as_bytes(message.bytes), now(to), nodes[to]->out);
+        core(to).tick(now(to), nodes[to]->out);  // as after any input
         finish(to);
     }
     // Streams are keyed by (opener, its id); the acceptor's id has the top bit set.
@@ -202,8 +208,8 @@ class Loopback {
             const StreamId far{kAcceptedStreams | ++streams_};
             far_[{from, action.id}] = {to, far};
             far_[{to, far}] = {from, action.id};
-            core(to).stream_accepted(far, endpoint(from), now(), nodes[to]->out);
-            core(from).stream_drained(action.id, now(), nodes[from]->out);
+            core(to).stream_accepted(far, endpoint(from), now(to), nodes[to]->out);
+            core(from).stream_drained(action.id, now(from), nodes[from]->out);
             finish(to);
             finish(from);
             return;
@@ -214,14 +220,14 @@ class Loopback {
         if (action.kind == StreamAction::Kind::close) {
             far_.erase({from, action.id});
             far_.erase({to, far});
-            core(to).stream_closed(far, now(), nodes[to]->out);
+            core(to).stream_closed(far, now(to), nodes[to]->out);
             finish(to);
             return;
         }
         bytes += action.frame.size();
-        core(to).stream_received(far, as_bytes(action.frame), now(), nodes[to]->out);
+        core(to).stream_received(far, as_bytes(action.frame), now(to), nodes[to]->out);
         finish(to);
-        core(from).stream_drained(action.id, now(), nodes[from]->out);
+        core(from).stream_drained(action.id, now(from), nodes[from]->out);
         finish(from);
     }
 

@@ -184,7 +184,7 @@ TEST(ClockOffset, TwoClocksAreWaitedForIfThereAreMore) {
     for (int i = 0; i < 9; ++i) EXPECT_FALSE(clock.sample(peer(i % 2), 5000ms, 3));
     EXPECT_FALSE(clock.trusted(3));
     EXPECT_TRUE(clock.sample(peer(2), 5000ms, 3));
-    EXPECT_EQ(clock.offset(), 2500ms);
+    EXPECT_EQ(clock.offset(), 5000ms) << "three of four say so: it is the middle";
     for (int i = 0; i < 2; ++i) EXPECT_FALSE(clock.sample(peer(0), 5000ms, 1));
     EXPECT_TRUE(clock.sample(peer(0), 5000ms, 1)) << "there is no other";
 }
@@ -200,8 +200,59 @@ TEST(ClockOffset, WhatWasSaidBeforeAStepIsVoid) {
     ClockOffset clock;
     for (int i = 0; i < 40; ++i) EXPECT_FALSE(clock.sample(peer(i), 0ms, 40));
     clock.forget();
-    for (int i = 0; i < 2; ++i) EXPECT_FALSE(clock.sample(peer(i), -60'000ms, 40));
-    EXPECT_TRUE(clock.sample(peer(2), -60'000ms, 40)) << "40 older samples do not outvote these";
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(clock.sample(peer(i), -60'000ms, 40));
+    EXPECT_TRUE(clock.sample(peer(3), -60'000ms, 40)) << "40 older samples do not outvote these";
+}
+
+TEST(ClockOffset, TheFirstToBeHeardDoNotOutvoteAMajority) {
+    ClockOffset clock;  // of five, two are 300 s ahead
+    EXPECT_FALSE(clock.sample(peer(0), 300'000ms, 4));
+    EXPECT_FALSE(clock.sample(peer(1), 300'000ms, 4));
+    EXPECT_FALSE(clock.sample(peer(2), 0ms, 4));
+    EXPECT_FALSE(clock.confirmed(4)) << "two of the four say otherwise, one was not heard";
+    EXPECT_FALSE(clock.sample(peer(3), 0ms, 4));
+    EXPECT_TRUE(clock.confirmed(4));
+    EXPECT_EQ(clock.offset(), 0ms);
+}
+
+TEST(ClockOffset, AWrongClockIsConfirmedOnlyOnceItIsRight) {
+    ClockOffset clock;
+    for (int i = 0; i < 2; ++i) EXPECT_FALSE(clock.sample(peer(i), -300'000ms, 4));
+    EXPECT_FALSE(clock.confirmed(4));
+    EXPECT_TRUE(clock.sample(peer(2), -300'000ms, 4));
+    EXPECT_EQ(clock.offset(), -300'000ms) << "at once: three of five are the middle";
+    EXPECT_FALSE(clock.confirmed(4)) << "that was of the clock before";
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(clock.sample(peer(i), 0ms, 4));
+    EXPECT_TRUE(clock.confirmed(4));
+}
+
+// Clocks of a cluster, each another way wrong: all go to the middle one.
+TEST(ClockOffset, ClocksThatAllDisagreeMeet) {
+    constexpr std::size_t kNodes = 5;
+    std::array<ClockOffset, kNodes> clocks;
+    const auto time = [&](std::size_t i) {
+        return clocks[i].offset() + Wall::duration{static_cast<std::int64_t>(i) * 100'000};
+    };
+    Rng rng{3};
+    for (int round = 0; round < 200; ++round) {
+        const auto asks = static_cast<std::size_t>(rng.below(kNodes));
+        const auto other = (asks + 1 + static_cast<std::size_t>(rng.below(kNodes - 1))) % kNodes;
+        (void)clocks[asks].sample(peer(static_cast<int>(other)), time(other) - time(asks),
+                                  kNodes - 1);
+    }
+    for (std::size_t i = 1; i < kNodes; ++i) {
+        EXPECT_LE(std::abs((time(i) - time(0)).count()), 1'000) << i;
+        EXPECT_TRUE(clocks[i].confirmed(kNodes - 1)) << i;
+    }
+}
+
+TEST(ClockOffset, ADamagedClockOverflowsNothing) {
+    ClockOffset clock;
+    for (int i = 0; i < 10; ++i) {
+        const Wall::duration worst = i % 2 == 0 ? Wall::duration::min() : Wall::duration::max();
+        (void)clock.sample(peer(i % 3), worst, 3);
+    }
+    EXPECT_LE(std::chrono::abs(clock.offset()), 40 * ClockOffset::kMost);
 }
 
 TEST(ClockOffset, NonsenseThatDoesNotAgreeMovesNobodyFar) {

@@ -319,6 +319,25 @@ TEST(Table, TheHorizonNeverGoesBackAndADeletionCannotBeUndoneFromBelowIt) {
     EXPECT_EQ(table.merge(live, kNow), Merge::below_horizon);
 }
 
+TEST(Table, WhatIsForgottenCanComeAgainWithALowerStamp) {
+    auto base = std::make_shared<Table>(limits());
+    base->merge(sample_record("k", Stamp::at_ms(kNowMs - 9)), kNow);
+    base->merge(sample_record("other", Stamp::at_ms(kNowMs - 9)), kNow);
+    Table table{limits(), base};
+    table.merge(sample_record("k", Stamp::at_ms(kNowMs + 9)), kNow);
+    table.forget(RecordKind::instance, "nobody");
+    EXPECT_EQ(table.size(), 2U);
+    table.forget(RecordKind::instance, "k");
+    EXPECT_FALSE(table.find(RecordKind::instance, "k")) << "nor that of the base";
+    EXPECT_TRUE(table.find(RecordKind::instance, "other"));
+    EXPECT_EQ(table.size(), 1U);
+    EXPECT_EQ(table.merge(sample_record("k", Stamp::at_ms(kNowMs - 10)), kNow), Merge::fresh);
+    table.forget(RecordKind::instance, "k");
+    table.forget(RecordKind::instance, "other");
+    EXPECT_TRUE(table.fingerprint().empty());
+    EXPECT_EQ(base->size(), 2U);
+}
+
 TEST(Table, KindsDoNotShareKeys) {
     Table table{limits()};
     table.merge(sample_record("k", Stamp::at_ms(kNowMs), "i", RecordKind::instance), kNow);

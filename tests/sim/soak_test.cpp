@@ -74,5 +74,10 @@ TEST(Soak, AWorldIsTheSameAloneAndInASoak) {
     EXPECT_EQ(run_scenario(options).trace(), alone);
 }
 
+TEST(Soak, WhatIsHeardInATurnReplacesNothingOnTheDiskThatTheTurnHasWrittenOverIt) {
+    EXPECT_TRUE(run_scenario(options_for("soak", 704)).ok());
+    EXPECT_TRUE(run_scenario(options_for("soak", 1234)).ok());
+}
+
 }  // namespace
 }  // namespace sim

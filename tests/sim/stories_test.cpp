@@ -52,6 +52,12 @@ TEST(Stories, ClocksThatStepByAnHourBringNothingBackToLife) {
     EXPECT_GT(told("clock_steps", 1).value("from_future"), 0);
 }
 
+TEST(Stories, ClocksThatAreMinutesOffAtBootKeepNobodyOut) {
+    expect_seeds_hold("wrong_clocks", 30);
+    expect_seeds_hold("wrong_clocks", 9, lossy);
+    EXPECT_GT(told("wrong_clocks", 3).value("from_future"), 0);
+}
+
 TEST(Stories, NothingThatWasAcknowledgedIsLostWhenEverythingRestarts) {
     expect_seeds_hold("restart_all", 15);
     expect_seeds_hold("restart_all", 3, lossy);

@@ -96,6 +96,17 @@ TEST(Disk, NeverReplacesARowByAnOlderOne) {
     }
 }
 
+TEST(Disk, WhatATurnHasHeardNeverReplacesWhatItHasWrittenOverThat) {
+    Disk disk;
+    gossip::Output out;
+    out.durable = {make("row", 6)};
+    out.behind = {make("row", 5)};
+    disk.persist(out);
+    disk.write_behind(out, {});
+    disk.flush();
+    EXPECT_EQ(disk.rows().begin()->second.stamp().ms(), 6U);
+}
+
 TEST(Disk, AWipeLeavesOnlyWhatCameWithIt) {
     Disk disk;
     gossip::Output before;
