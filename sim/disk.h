@@ -17,8 +17,9 @@ inline RowKey row_key(const gossip::Record& record) {
     return {record.kind(), std::string{record.key()}};
 }
 
-// What a node finds again after a crash. Local writes are there at once; foreign rows, and the
-// removal of forgotten ones, are in memory until flush() and lost by crash().
+// What a node finds again after a crash. Local writes are there at once, and what came before them;
+// foreign rows, and the removal of forgotten ones, are in memory until flush() and lost by crash().
+// As SQLite it compares no versions: the last that is written stays.
 class Disk {
   public:
     using Rows = std::map<RowKey, gossip::Record>;
@@ -37,9 +38,7 @@ class Disk {
     struct Change {
         gossip::Record record;
         bool removal = false;
-        bool lower = false;  // replaces a greater one
     };
-    void keep(const gossip::Record& record, bool lower);
 
     Rows rows_;
     std::vector<Change> pending_;
