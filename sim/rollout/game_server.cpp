@@ -72,6 +72,7 @@ void GameServer::enroll() {
     x.capacity = setup_.capacity;
     x.sessions = static_cast<std::uint32_t>(seats_.size());
     x.ttl_s = setup_.ttl_s;
+    company_.witness.registers(setup_.version);
     company_.calls.ask<bool>(
         setup_.node, [x](NodeApi& api) { return api.enroll(x); },
         in_this_life([this, running = running_](const std::optional<bool>& taken) {

@@ -42,7 +42,9 @@ class Witness {
     void lives(const std::string& address, std::uint64_t incarnation, const std::string& version,
                std::uint32_t capacity);
     void killed(const std::string& address);
-    // A node has taken its registration.
+    // It asks a node to take its registration, and is told that it has. A version is born between
+    // the first question and the first answer: a node may have crashed before it could answer.
+    void registers(const std::string& version) { first_asked_.try_emplace(version, world_.now()); }
     void registered(const std::string& version) { first_seen_.try_emplace(version, world_.now()); }
     // It has been told that its node has granted the fence.
     void fenced(const std::string& address, std::pair<std::uint32_t, std::uint64_t> by);
@@ -120,7 +122,8 @@ class Witness {
     std::map<std::uint64_t, Session> sessions_;
     std::unordered_map<std::uint64_t, Issued> issued_;  // by nonce; never iterated
     std::vector<Mark> marks_;
-    std::map<std::string, Time> first_seen_;  // of versions
+    std::map<std::string, Time> first_asked_;  // of versions
+    std::map<std::string, Time> first_seen_;
     std::vector<Time> asked_at_;
     std::vector<Time> started_at_;
     std::vector<std::uint64_t> epochs_;  // what each node follows

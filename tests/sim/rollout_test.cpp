@@ -61,6 +61,10 @@ TEST(Rollouts, WhoComesBackIsNotToldOfTheDeathOfAnEarlierLife) {
     EXPECT_TRUE(run_scenario(options_for("rollout_soak", 267)).ok());
 }
 
+TEST(Rollouts, AVersionIsAsOldAsItsFirstRegistrationThoughTheAnswerWasLost) {
+    EXPECT_TRUE(run_scenario(options_for("rollout_soak", 1979)).ok());
+}
+
 TEST(Rollouts, TwoHundredWorldsOfEverythingAtOnceHold) {
     SoakOptions options;
     options.world.scenario = "rollout_soak";
