@@ -61,14 +61,15 @@ void ActivityLog::decided(const Record& record, bool here) {
     if (app) add({0, wall_ms(), Activity::Kind::decided, here, epoch, std::move(app).value()});
 }
 
-// Of two decisions with one parent, neither knew of the other. Any other pair is only old and new.
+// Who decided upon an earlier epoch than the loser's did not know of it. Else it is only old and
+// new.
 void ActivityLog::outranked(const Record& record, const gossip::Core& core) {
     const Record* winner = core.table().find(RecordKind::app, record.key());
     if (winner == nullptr || winner->tombstone() || record.tombstone()) return;
     if (gossip::rank(*winner).epoch == gossip::rank(record).epoch) return;
     const auto ours = registry::decode_app(winner->fields());
     auto loser = registry::decode_app(record.fields());
-    if (!ours || !loser || ours->parent != loser->parent) return;
+    if (!ours || !loser || ours->parent >= gossip::rank(record).epoch) return;
     add({0, wall_ms(), Activity::Kind::overruled, false, gossip::rank(record).epoch,
          std::move(loser).value()});
 }
@@ -99,7 +100,7 @@ std::optional<Activity> ActivityLog::overruled(const registry::App& app) const {
     const std::lock_guard lock{mutex_};
     const auto found = std::find_if(activities_.rbegin(), activities_.rend(), [&](const auto& a) {
         return a.kind == Activity::Kind::overruled && a.app.name == app.name &&
-               a.app.parent == app.parent;
+               a.epoch > app.parent;
     });
     return found == activities_.rend() ? std::nullopt : std::optional{*found};
 }

@@ -18,7 +18,7 @@ namespace node {
 struct Activity {
     enum class Kind : std::uint8_t {
         decided,   // it counts now, here
-        overruled  // another decision, made at the same time, counts instead
+        overruled  // another decision, made without knowing of it, counts instead
     };
     std::uint64_t seq = 0;    // rises by one; starts at 1 with each start of the node
     std::uint64_t at_ms = 0;  // Unix ms, by the wall clock
@@ -40,7 +40,7 @@ class ActivityLog final : public RowListener {
 
     // Those after `seq`, the oldest first; of one app, or of all if it is empty.
     [[nodiscard]] std::vector<Activity> since(std::uint64_t seq, const std::string& app) const;
-    // The decision that was made from the same epoch as this one, which counts, and lost to it.
+    // The last decision that this one, which counts, was made without knowing of.
     [[nodiscard]] std::optional<Activity> overruled(const registry::App& app) const;
 
   private:

@@ -50,41 +50,49 @@ TEST(Activities, TellEachDecisionOnce) {
     EXPECT_FALSE(log.overruled(all[1].app));
 }
 
-TEST(Activities, TellWhoseDecisionLost) {
-    Loopback net{2};
-    net.start_all();
-    net.run_for(1s);
-    ActivityLog log;
-    net.cut[1] = true;
-    const std::uint64_t lost = decide(net, 0, log, "v1", 0);
-    net.run_for(20ms);
-    ActivityLog other;
-    (void)decide(net, 1, other, "v2", 0);
-    net.cut.clear();
-    // What node 0 hears of node 1's decision.
+// What node 0, which has decided `lost` upon `parent`, hears of the decision of node 1 that counts.
+gossip::Output overruled(Loopback& net, std::uint64_t lost, std::uint64_t parent) {
     const gossip::Record winner = *net.core(1).table().find(gossip::RecordKind::app, "chat");
     net.run_for(3s);
     gossip::Output out;
     out.behind.push_back(winner);
     gossip::RecordFields fields = winner.fields();
-    const gossip::LocalWrite loser = promote("v1", 0);
+    const gossip::LocalWrite loser = promote("v1", parent);
     fields.value = loser.value;
     fields.last_update = lost;
     fields.stamp = {lost};
     out.outranked.push_back(gossip::Record::make(fields, net.core(0).config().key));
-    log.changed(out, net.core(0));
-    const auto all = log.since(0, "chat");
-    ASSERT_EQ(all.size(), 3U);
-    EXPECT_EQ(all[1].app.author, "of v2");
-    EXPECT_FALSE(all[1].here);
-    EXPECT_EQ(all[2].kind, Activity::Kind::overruled);
-    EXPECT_EQ(all[2].app.author, "of v1");
-    const auto shown = log.overruled(all[1].app);
-    ASSERT_TRUE(shown);
-    EXPECT_EQ(shown->epoch, lost);
-    // Once somebody has decided again, knowing the winner, it is history.
-    (void)decide(net, 0, log, "v3", all[1].epoch);
-    EXPECT_FALSE(log.overruled(log.since(3, "chat").front().app));
+    return out;
+}
+
+TEST(Activities, TellWhoseDecisionLost) {
+    for (const int before : {0, 1, 2}) {  // decisions of its own that the lost one was built upon
+        Loopback net{2};
+        net.start_all();
+        net.run_for(1s);
+        ActivityLog log;
+        net.cut[1] = true;
+        std::uint64_t parent = 0;
+        for (int i = 0; i < before; ++i) parent = decide(net, 0, log, "v0", parent);
+        const std::uint64_t lost = decide(net, 0, log, "v1", parent);
+        net.run_for(20ms);
+        ActivityLog other;
+        (void)decide(net, 1, other, "v2", 0);
+        net.cut.clear();
+        log.changed(overruled(net, lost, parent), net.core(0));
+        const auto all = log.since(static_cast<std::uint64_t>(before) + 1, "chat");
+        ASSERT_EQ(all.size(), 2U) << before;
+        EXPECT_EQ(all[0].app.author, "of v2");
+        EXPECT_FALSE(all[0].here);
+        EXPECT_EQ(all[1].kind, Activity::Kind::overruled);
+        EXPECT_EQ(all[1].app.author, "of v1");
+        const auto shown = log.overruled(all[0].app);
+        ASSERT_TRUE(shown);
+        EXPECT_EQ(shown->epoch, lost);
+        // Once somebody has decided again, knowing the winner, it is history.
+        (void)decide(net, 0, log, "v3", all[0].epoch);
+        EXPECT_FALSE(log.overruled(log.since(all[1].seq, "chat").front().app));
+    }
 }
 
 TEST(Activities, ARestartTellsNothingThatWasKnown) {
