@@ -361,9 +361,8 @@ void Witness::check_order(NodeApi& by) {
     for (const auto& version : app->plan.versions) order.push_back(version.version);
     for (std::size_t i = 1; i < order.size(); ++i) {
         const auto newer = first_seen_.find(order[i - 1]);
-        const auto older = first_asked_.find(order[i]);
-        if (newer == first_seen_.end() || older == first_asked_.end()) continue;
-        if (newer->second + kOrder >= older->second) continue;
+        const bool both = newer != first_seen_.end() && first_seen_.contains(order[i]);
+        if (!both || newer->second + kOrder >= first_asked_.at(order[i])) continue;
         fail(25, by.node(), kGame,
              "version " + order[i - 1] + " counts as newer than " + order[i] +
                  ", which was registered later");
