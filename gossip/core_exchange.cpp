@@ -17,9 +17,7 @@ constexpr std::size_t kAmplification = 3;  // bytes answered per byte asked, to 
 }  // namespace
 
 Digest Core::Impl::digest(Now now) const {
-    const std::int64_t ms = wall(now).time_since_epoch().count();
-    return {static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0)), table.size(),
-            table.fingerprint(), sure_of_time(now)};
+    return {clock_ms(now), table.size(), table.fingerprint(), sure_of_time(now)};
 }
 
 void Core::Impl::send_ping(Probe probe, bool census, const Turn& t, std::uint64_t topic) {
@@ -256,7 +254,7 @@ void Core::Impl::receive_renew(Bytes body, const Turn& t) {
     const Record* record = table.find_digest(renewal->digest);
     if (!record || record->owner() != self.id || record->tombstone() || record->expired()) return;
     const RecordFields f = record->fields();
-    const std::uint64_t limit = digest(t.now).clock_ms / 1000 + 60;
+    const std::uint64_t limit = clock_ms(t.now) / 1000 + 60;
     leases.renew(std::string{f.key}, std::min(renewal->last_update, limit),
                  Mono::duration{std::int64_t{f.ttl_s} * 1000}, t.now.mono);
     touch_own(*record, t);

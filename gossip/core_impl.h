@@ -61,6 +61,7 @@ struct Core::Impl {
     void leave(const Turn& t);
     void linger(const Turn& t);
     [[nodiscard]] Wall::time_point wall(Now now) const { return clock.corrected(now); }
+    [[nodiscard]] std::uint64_t clock_ms(Now now) const;  // the same, of Unix time
     [[nodiscard]] milliseconds age(const Record& record, Now now) const;
 
     // ---- core_records.cpp: the only places where the table changes, and what follows from it

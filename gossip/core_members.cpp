@@ -31,7 +31,7 @@ void Core::Impl::announce(const Turn& t) {
     me.info.name = self.name;
     me.info.http = self.http;
     me.info.patience = detector.patience;
-    me.incarnation_ms = digest(t.now).clock_ms;
+    me.incarnation_ms = clock_ms(t.now);
     if (const Record* before = node_record(self.id)) {
         me.incarnation_ms = std::max(me.incarnation_ms, before->stamp().ms() + 1);
     }

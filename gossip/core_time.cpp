@@ -191,8 +191,13 @@ bool Core::Impl::yields(const RecordFields& to, const Turn& t) {
     return true;
 }
 
+std::uint64_t Core::Impl::clock_ms(Now now) const {
+    const std::int64_t ms = wall(now).time_since_epoch().count();
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0));
+}
+
 std::uint64_t Core::Impl::latest_ms(Now now) const {
-    return static_cast<std::uint64_t>((wall(now) + config.max_ahead).time_since_epoch().count());
+    return clock_ms(now) + static_cast<std::uint64_t>(config.max_ahead.count());
 }
 
 void Core::Impl::forget_member(NodeId id, const Turn& t) {

@@ -38,7 +38,7 @@ void Core::Impl::receive_touches(Bytes entries, bool pass_on, const Turn& t) {
         ++counters.malformed;
         return;
     }
-    const std::uint64_t limit = digest(t.now).clock_ms / 1000 + 60;
+    const std::uint64_t limit = clock_ms(t.now) / 1000 + 60;
     for (const TouchEntry& entry : *decoded) {
         if (!pass_on) asked_rows.erase(entry.digest);
         const Record* record = table.find_digest(entry.digest);
