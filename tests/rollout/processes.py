@@ -37,6 +37,12 @@ class Process:
     def running(self):
         return self.process is not None and self.ended_ms is None
 
+    def wait(self, what, seconds):
+        """Until it has ended."""
+        self.watcher.join(max(0, seconds))
+        if self.running():
+            raise TimeoutError(f"after {seconds:.0f} s still not: {what}")
+
     @property
     def code(self):
         return self.process.returncode

@@ -245,8 +245,8 @@ def fence(w):
     status, _ = server.node.ask(f"{path}/fence", "POST", state)
     w.bar("a server with a client on its way may close", "409", status, status == 409)
     server.signal(signal.SIGCONT)
-    wait(lambda: not other.running(), "another empty server has closed")
-    wait(lambda: not server.running(), "it closes when it has heard of everybody")
+    other.wait("another empty server has closed", 30)
+    server.wait("it closes when it has heard of everybody", 30)
     w.bar("exit codes", "0, 0", f"{server.code}, {other.code}", not server.code and not other.code)
 
 

@@ -148,7 +148,7 @@ def rolling(w):
     def restart_all():
         for node in w.nodes:
             node.signal(signal.SIGTERM)
-            wait(lambda n=node: not n.running(), f"{node.name} has stopped")
+            node.wait(f"{node.name} has stopped", 30)
             node.start()
             wait(w.together, f"all nodes hear {node.name} again", 60)
         w.say("every node was restarted")

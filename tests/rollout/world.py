@@ -29,7 +29,8 @@ KINDS = {
 
 
 def wait(holds, what, seconds=30, pause=.05):
-    """Until it holds: its value. A state, never a time."""
+    """Until it holds: its value. A state, never a time. Of other machines, as the nodes are to us: we
+    ask again and again, seldom enough not to be the load. For the end of a process: Process.wait."""
     end = time.monotonic() + seconds
     while not (value := holds()):
         if time.monotonic() > end:
@@ -112,7 +113,7 @@ class World:
         for bots in self.bots:
             bots.signal(signal.SIGTERM)
         for bots in self.bots:
-            wait(lambda b=bots: not b.running(), f"{bots.name} leave", END_S)
+            bots.wait(f"{bots.name} leave", END_S)
             self.bar(f"exit code of {bots.name}", "0", bots.code, bots.code == 0)
 
     # -- decisions
@@ -137,8 +138,9 @@ class World:
     def gone_soon(self, version, seconds):
         """All servers of a version that drains exit with 0, soon after their last sessions."""
         servers = self.of(version)
-        wait(lambda: not any(server.running() for server in servers),
-             f"the servers of {version} have exited", seconds)
+        end = time.monotonic() + seconds
+        for server in servers:
+            server.wait(f"the servers of {version} have exited", end - time.monotonic())
         after = 0
         for server in servers:
             last = max((bots.read().last_ms.get(server.address, 0) for bots in self.bots),
